@@ -1,0 +1,1 @@
+"""Making the course: lessons to notebooks, solved lessons to keys. Needs `solutions/`."""

@@ -1,0 +1,203 @@
+"""Lessons to notebooks and keys.
+
+A lesson whose cells have not changed keeps its executed notebook; nbval is what proves that its
+outputs still hold.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import nbformat
+
+from labsupport import exercises, keys
+from labsupport.authoring import catalogue, lessons
+from labsupport.observe import observe
+from labsupport.vocabulary import Exercise, Key, KnownMistake
+
+#: Output kinds that are of no use without the kernel that made them.
+LIVE = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
+
+
+class BuildError(Exception):
+    """A lesson cannot be built; the message says which one and why."""
+
+
+def build(
+    names: Iterable[str] = (), *, execute: bool = False, jobs: int = 1, say: Callable = print
+) -> None:
+    """Bring blank notebooks, executed notebooks and keys up to date with the lessons.
+
+    names: lessons, all by default. execute: run solved notebooks though nothing changed.
+    """
+    chosen = _chosen(names)
+    for lesson in chosen:
+        for path, text in (_blank_file(lesson), *_key_files(lesson)):
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text, encoding="utf-8", newline="\n")
+                say(f"wrote {path.relative_to(lessons.PROJECT)}")
+    todo = [name.name for name in chosen if execute or _solved_is_stale(name)]
+    with ProcessPoolExecutor(max_workers=max(1, min(jobs, len(todo)))) as pool:
+        for path in pool.map(_execute_lesson, todo):
+            say(f"ran {path.relative_to(lessons.PROJECT)}")
+
+
+def stale(names: Iterable[str] = ()) -> list[str]:
+    """One line for each built file that does not follow from its source."""
+    found = []
+    chosen = _chosen(names)
+    wanted_keys = set()
+    for lesson in chosen:
+        path, text = _blank_file(lesson)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            found.append(f"{path.relative_to(lessons.PROJECT)} is not what its lesson gives")
+        if _solved_is_stale(lesson):
+            solved = _solved_path(lesson.name).relative_to(lessons.PROJECT)
+            found.append(f"{solved} is not what its lesson gives")
+        for path, text in _key_files(lesson):
+            wanted_keys.add(path)
+            if not path.exists() or not _same_key(path.read_text(encoding="utf-8"), text):
+                found.append(f"{path.relative_to(lessons.PROJECT)} is not what its lesson gives")
+    if set(exercises.LESSONS) == {lesson.name for lesson in chosen}:
+        built = {_solved_path(name) for name in exercises.LESSONS} | wanted_keys
+        built |= {lessons.BLANKS / f"{name}.ipynb" for name in exercises.LESSONS}
+        for folder, pattern in (
+            (lessons.BLANKS, "*.ipynb"),
+            (lessons.SOURCES, "*.ipynb"),
+            (keys.FOLDER, "*.json"),
+        ):
+            for path in sorted(set(folder.glob(pattern)) - built):
+                found.append(f"{path.relative_to(lessons.PROJECT)} comes from no lesson")
+    return found
+
+
+def _chosen(names: Iterable[str]) -> list[lessons.Lesson]:
+    known, chosen = lessons.sources(), []
+    for name in names or known:
+        match = [k for k in known if k == name or k.startswith(f"{name}_")]
+        if len(match) != 1:
+            raise BuildError(f"There is no lesson {name!r}; the lessons are {', '.join(known)}.")
+        chosen.append(lessons.read(known[match[0]]))
+    return chosen
+
+
+# ---------------------------------------------------------------- notebooks
+
+
+def _blank_file(lesson: lessons.Lesson) -> tuple[Path, str]:
+    return lessons.BLANKS / f"{lesson.name}.ipynb", _text(lessons.blank(lesson))
+
+
+def _text(notebook: nbformat.NotebookNode) -> str:
+    return nbformat.writes(notebook) + "\n"
+
+
+def _solved_path(name: str) -> Path:
+    return lessons.SOURCES / f"{name}.ipynb"
+
+
+def _solved_is_stale(lesson: lessons.Lesson) -> bool:
+    """Whether the executed notebook has other cells than the lesson, or cells that never ran."""
+    path = _solved_path(lesson.name)
+    if not path.exists():
+        return True
+    built = nbformat.read(path, as_version=4)
+    if any(c.cell_type == "code" and c.execution_count is None for c in built.cells):
+        return True
+    for cell in built.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return _text(built) != _text(lessons.solved(lesson))
+
+
+def _execute_lesson(name: str) -> Path:
+    lesson = lessons.read(lessons.sources()[name])
+    path = _solved_path(name)
+    path.write_text(_text(execute(lessons.solved(lesson), lessons.SOURCES)), encoding="utf-8")
+    return path
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """Run a solved notebook in a fresh kernel in `folder`. Any error or word on stderr is fatal."""
+    import nbclient
+
+    paths = [str(lessons.PROJECT), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    name = notebook.metadata.labsupport.lesson
+    try:
+        client.execute()
+    except nbclient.exceptions.CellExecutionError as error:
+        raise BuildError(f"{name}: {error}") from None
+    notebook.metadata.update(lessons.KERNEL)
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.language_info = lessons.KERNEL["language_info"]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [_at_rest(name, cell.id, output) for output in cell.outputs]
+    return notebook
+
+
+def _at_rest(name: str, cell_id: str, output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """An output without what is alive only while its kernel is."""
+    if output.output_type == "stream" and output.name == "stderr":
+        raise BuildError(f"{name}, cell {cell_id} writes to standard error: {output.text[:400]}")
+    for kind in LIVE:
+        output.get("data", {}).pop(kind, None)
+    return output
+
+
+# ---------------------------------------------------------------- keys
+
+
+def _key_files(lesson: lessons.Lesson) -> list[tuple[Path, str]]:
+    own = exercises.of_lesson(lesson.name)
+    if not own:
+        return []
+    names = lessons.answers(lesson)
+    return [
+        (keys.path_of(exercise.id), keys.dumps(make_key(exercise, getattr(names, exercise.answer))))
+        for exercise in own
+    ]
+
+
+def make_key(exercise: Exercise, answer, cases=None) -> Key:
+    """The key of an exercise: its right answer and every known mistake, observed on the cases."""
+    cases = exercise.visible_cases() if cases is None else cases
+    right = observe(exercise, answer, cases)
+    broken = [f"{case}: {o.trouble.text}" for case, o in right.items() if o.trouble]
+    if broken:
+        raise BuildError(f"{exercise.id}: the solved lesson's own answer fails on {broken[0]}")
+    mistakes = tuple(
+        KnownMistake(m.id, m.name, m.question, observe(exercise, m.answer, cases), m.same_as)
+        for m in catalogue.read(exercise.id).mistakes
+    )
+    return Key(right, mistakes)
+
+
+def _same_key(one: str, other: str) -> bool:
+    """Equal but for the last digits, which differ between processors."""
+    return one == other or _close(json.loads(one), json.loads(other))
+
+
+def _close(a, b) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(_close(a[k], b[k]) for k in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_close, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=1e-6)
+    return a == b

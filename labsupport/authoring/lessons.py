@@ -1,0 +1,210 @@
+"""A lesson's source: percent-format Python, read with jupytext, and the two notebooks it gives.
+
+What a cell is for stands in its metadata, on the `# %%` line:
+
+    role="setup" | "answer" | "check" | "hint" | "demo"   (code; "demo" unless said otherwise)
+    exercise="bn-dense"     with answer, check and hint
+    uses="bn-dense"         with demo: it cannot run before that exercise is answered
+    slide="slide" | "fragment" | "notes" | "skip"         ("skip" unless said otherwise)
+    long="why"              a code cell that may have more than 15 lines
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jupytext
+import nbformat
+
+from labsupport import exercises
+
+PROJECT = Path(__file__).resolve().parents[2]
+SOURCES = PROJECT / "solutions"
+BLANKS = PROJECT / "notebooks"
+
+ROLES = {"setup", "answer", "check", "hint", "demo"}
+SLIDES = {"slide", "fragment", "notes", "skip"}
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+STUB = 'raise NotImplementedError("your answer goes here")'
+
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+class LessonError(Exception):
+    """A lesson's source does not follow the rules; the message says which cell and which rule."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a lesson's source. role is "prose" for markdown."""
+
+    id: str
+    role: str
+    source: str
+    exercise: str = ""
+    uses: str = ""
+    slide: str = "skip"
+    long: str = ""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson as its author wrote it."""
+
+    name: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def title(self) -> str:
+        return next(c.source for c in self.cells if c.role == "prose").splitlines()[0].lstrip("# ")
+
+
+def sources() -> dict[str, Path]:
+    """Path of every lesson's source, in the course's order."""
+    return {lesson: SOURCES / f"{lesson}.py" for lesson in exercises.LESSONS}
+
+
+@lru_cache
+def read(path: Path) -> Lesson:
+    """Read a lesson. Raises LessonError when a cell breaks a rule."""
+    notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
+    name, used = path.stem, {}
+    cells = tuple(_cell(name, number, raw, used) for number, raw in enumerate(notebook.cells, 1))
+    lesson = Lesson(name, cells)
+    _check_exercises(lesson)
+    return lesson
+
+
+def _cell(lesson: str, number: int, raw: Any, used: dict[str, int]) -> Cell:
+    said = {k: v for k, v in raw.metadata.items() if k != "lines_to_next_cell"}
+    where = f"{lesson}, cell {number}"
+    unknown = set(said) - {"role", "exercise", "uses", "slide", "long"}
+    if unknown:
+        raise LessonError(f"{where}: unknown metadata {', '.join(sorted(unknown))}")
+    role = "prose" if raw.cell_type == "markdown" else said.get("role", "demo")
+    if role != "prose" and role not in ROLES:
+        raise LessonError(f"{where}: unknown role {role!r}")
+    if said.get("slide", "skip") not in SLIDES:
+        raise LessonError(f"{where}: unknown slide {said['slide']!r}")
+    exercise = said.get("exercise", "")
+    if (role in {"answer", "check", "hint"}) != bool(exercise):
+        raise LessonError(f"{where}: {role} cells and only answer, check and hint have an exercise")
+    if role == "answer" and (raw.source.count(BEGIN), raw.source.count(END)) != (1, 1):
+        raise LessonError(f"{where}: an answer needs one {BEGIN!r} and one {END!r}")
+    return Cell(
+        id=_cell_id(lesson, role, exercise, raw.source, used),
+        role=role,
+        source=raw.source,
+        exercise=exercise,
+        uses=said.get("uses", ""),
+        slide=said.get("slide", "skip"),
+        long=said.get("long", ""),
+    )
+
+
+def _cell_id(lesson: str, role: str, exercise: str, source: str, used: dict[str, int]) -> str:
+    """Answers, checks and hints are named; the others are known by what they say."""
+    if exercise:
+        base = f"{role}-{exercise}"
+    else:
+        base = f"{role}-{hashlib.sha256(f'{lesson}:{source}'.encode()).hexdigest()[:8]}"
+    used[base] = used.get(base, 0) + 1
+    return base if used[base] == 1 else f"{base}-{used[base]}"
+
+
+def _check_exercises(lesson: Lesson) -> None:
+    for role in ("answer", "check"):
+        wanted = [exercise.id for exercise in exercises.of_lesson(lesson.name)]
+        there = [cell.exercise for cell in lesson.cells if cell.role == role]
+        if there != wanted:
+            raise LessonError(
+                f"{lesson.name}: {role} cells for {there}, but its exercises are {wanted}"
+            )
+
+
+# ---------------------------------------------------------------- the two notebooks
+
+
+def blank(lesson: Lesson) -> nbformat.NotebookNode:
+    """The student's notebook: no outputs, no answers."""
+    return _notebook(lesson, solved=False)
+
+
+def solved(lesson: Lesson) -> nbformat.NotebookNode:
+    """The solved notebook, not yet executed."""
+    return _notebook(lesson, solved=True)
+
+
+def _notebook(lesson: Lesson, solved: bool) -> nbformat.NotebookNode:
+    notebook = nbformat.v4.new_notebook(metadata={**KERNEL, "labsupport": {"lesson": lesson.name}})
+    for cell in lesson.cells:
+        make = nbformat.v4.new_markdown_cell if cell.role == "prose" else nbformat.v4.new_code_cell
+        source = cell.source
+        if cell.role == "answer" and not solved:
+            source = without_solution(source)
+        metadata = _metadata(cell, solved, _fails_at_once(source))
+        notebook.cells.append(make(source, id=cell.id, metadata=metadata))
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _metadata(cell: Cell, solved: bool, fails_at_once: bool) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"slideshow": {"slide_type": cell.slide}}
+    said = {"role": cell.role, "exercise": cell.exercise, "uses": cell.uses}
+    metadata["labsupport"] = {key: value for key, value in said.items() if value}
+    if not solved and (cell.uses or fails_at_once):
+        metadata["tags"] = ["raises-exception"]  # "Run All" goes on past it
+    if cell.role == "answer":
+        metadata["nbgrader"] = _nbgrader(cell.exercise, grade=False, solution=True)
+    if cell.role == "check":
+        points = exercises.find(cell.exercise).points
+        metadata["nbgrader"] = {
+            **_nbgrader(f"check-{cell.exercise}", grade=True, solution=False),
+            "points": points,
+        }
+    return metadata
+
+
+def _nbgrader(grade_id: str, *, grade: bool, solution: bool) -> dict[str, Any]:
+    return dict(
+        grade=grade,
+        grade_id=grade_id,
+        locked=grade,
+        schema_version=3,
+        solution=solution,
+        task=False,
+    )
+
+
+def without_solution(source: str) -> str:
+    """The source with a stub where the solution stands."""
+    pattern = re.compile(
+        rf"^([ \t]*){re.escape(BEGIN)}[^\n]*\n.*?^[ \t]*{re.escape(END)}[^\n]*$", re.M | re.S
+    )
+    return pattern.sub(lambda match: match[1] + STUB, source)
+
+
+def _fails_at_once(source: str) -> bool:
+    """Whether a blank answer cell raises when it is run: its stub is not inside a function."""
+    return any(line.startswith(STUB[:25]) for line in source.splitlines())
+
+
+# ---------------------------------------------------------------- the oracle
+
+
+def answers(lesson: Lesson) -> SimpleNamespace:
+    """The solved lesson's names after its setup and answer cells, in order, without its demos."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for cell in lesson.cells:
+        if cell.role in ("setup", "answer"):
+            exec(compile(cell.source, f"<{lesson.name}, {cell.id}>", "exec"), names)
+    return SimpleNamespace(**{k: v for k, v in names.items() if k.isidentifier()})

@@ -1,0 +1,179 @@
+"""How verdicts, hints and progress look: an HTML card and a plain text that says the same."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from labsupport.vocabulary import Exercise, PartVerdict, Verdict
+
+MARKS = {"right": "✓", "wrong": "✗", "open": "○"}
+TICKS = {"right": "✓", "not attempted": "○"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """Something to show: `html` for a notebook, `text` for a terminal and for comparing."""
+
+    html: str
+    text: str
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": self.text}
+
+
+@lru_cache
+def _templates():
+    import jinja2
+    from markupsafe import Markup, escape
+
+    def code(text: str) -> Markup:
+        """`name` in a message becomes <code>; everything is escaped first."""
+        return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["code"] = code
+    return environment
+
+
+def render(template: str, **values) -> str:
+    """Fill a template of `templates/`; every value is escaped."""
+    return _templates().get_template(template).render(**values)
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+def verdict_card(verdict: Verdict) -> Card:
+    """The card of one verdict. The same verdict always gives the same card."""
+    tone = _tone(verdict)
+    groups = _findings(verdict)
+    headline = _headline(verdict, tone)
+    ticks = {part.outcome: TICKS.get(part.outcome, "✗") for part in verdict.parts}
+    html = render(
+        "verdict.html",
+        verdict=verdict,
+        tone=tone,
+        headline=headline,
+        groups=groups,
+        marks=MARKS,
+        ticks=ticks,
+    )
+    lines = [
+        f"{MARKS[tone]} {verdict.exercise}: {headline}, "
+        f"{verdict.points} of {_points(verdict.max_points)}"
+    ]
+    for group in groups:
+        lines += _wrap(group["message"], "  ")
+        if group["line"]:
+            lines.append(f"      line {group['line_number']}: {group['line']}")
+        lines += _wrap(group["question"], "  → ")
+        lines += _wrap(group["where"] and f"Seen with {group['where']}", "    ")
+    for part in verdict.parts:
+        title = part.part.title.replace("`", "")
+        lines.append(f"  {ticks[part.outcome]} {title} ({part.points}/{part.part.points})")
+    if verdict.note and tone != "right":
+        lines += _wrap(verdict.note, "  ")
+    return Card(html, "\n".join(lines))
+
+
+def _tone(verdict: Verdict) -> str:
+    if verdict.outcome == "right":
+        return "right"
+    return "open" if all(p.outcome == "not attempted" for p in verdict.parts) else "wrong"
+
+
+def _headline(verdict: Verdict, tone: str) -> str:
+    if tone == "right":
+        return "Right"
+    if tone == "open":
+        return "Not attempted yet"
+    outcomes = [part.outcome for part in verdict.parts]
+    if "slow" in outcomes:
+        return "Too slow"
+    if all(o in ("raised", "not attempted") for o in outcomes):
+        return "It stops with an error"
+    return "Not right yet" if "right" not in outcomes else "Partly right"
+
+
+def _findings(verdict: Verdict) -> list[dict]:
+    """What to say, each thing once even if it cost several parts."""
+    groups: dict[str, dict] = {}
+    for part in verdict.parts:
+        if part.outcome != "right" and part.message and part.message not in groups:
+            groups[part.message] = {
+                "message": part.message + ("" if part.message[-1] in ".?!)" else "."),
+                "question": part.question,
+                "line": part.line,
+                "line_number": part.line_number,
+                "where": _where(part),
+            }
+    return list(groups.values())
+
+
+def _where(part: PartVerdict) -> str:
+    """The first case that went wrong, said only where other cases went right."""
+    if not part.where or not part.right_elsewhere:
+        return ""
+    return f"{part.where[0]}; other cases are right."
+
+
+# ---------------------------------------------------------------- hints and progress
+
+
+def hint_card(exercise: Exercise, shown: Sequence[str]) -> Card:
+    """The hints seen so far, the newest last."""
+    total = len(exercise.hints)
+    foot = "That was the last one." if len(shown) == total else "Run it again for the next one."
+    html = render("hint.html", title=exercise.title, shown=shown, total=total, foot=foot)
+    lines = [f"Hint {len(shown)} of {total} for {exercise.id}"]
+    lines += [line for text in shown for line in _wrap(text, "  - ")]
+    return Card(html, "\n".join([*lines, "  " + foot]))
+
+
+def progress_card(rows: Sequence[Mapping], points: int, max_points: int, foot: str) -> Card:
+    """One row per lesson: title, points, max_points, percent."""
+    finished = points == max_points
+    headline = "Course finished" if finished else "Your progress"
+    html = render(
+        "progress.html",
+        headline=headline,
+        rows=rows,
+        points=points,
+        max_points=max_points,
+        foot=foot,
+    )
+    lines = [f"{headline}: {points} of {_points(max_points)}"]
+    for row in rows:
+        bar = "#" * round(row["percent"] / 10)
+        lines.append(f"  {row['title']:<34} {bar:<10} {row['points']:>3}/{row['max_points']}")
+    return Card(html, "\n".join([*lines, *_wrap(foot, "  ")]))
+
+
+def message_card(text: str) -> Card:
+    """One sentence, for instance about an unknown exercise."""
+    return Card(render("message.html", text=text), text.replace("`", ""))
+
+
+def _points(number: int) -> str:
+    return f"{number} point" if number == 1 else f"{number} points"
+
+
+def _wrap(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text.replace("`", ""),
+        92,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        break_long_words=False,
+    )

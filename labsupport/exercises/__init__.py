@@ -1,0 +1,44 @@
+"""The exercises: one module per lesson, with probes, cases, hints and facts. No answers.
+
+A lesson `NN_some_name` has its exercises in `exercises/some_name.py`, in a tuple `EXERCISES`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+from importlib import import_module
+
+from labsupport.vocabulary import Exercise
+
+#: The course, in order.
+LESSONS = (
+    "00_start_here",
+    "01_batch_norm_by_hand",
+    #    "02_moving_averages",
+)
+
+
+class UnknownExercise(LookupError):
+    """There is no exercise of this name; the message suggests the nearest one."""
+
+
+def of_lesson(lesson: str) -> tuple[Exercise, ...]:
+    """The exercises of a lesson, in the lesson's order."""
+    return import_module(f"{__name__}.{lesson[3:]}").EXERCISES
+
+
+@lru_cache
+def all_exercises() -> dict[str, Exercise]:
+    """Every exercise of the course by id, in the course's order."""
+    return {exercise.id: exercise for lesson in LESSONS for exercise in of_lesson(lesson)}
+
+
+def find(exercise_id: str) -> Exercise:
+    """The exercise with this id. Raises UnknownExercise, with the nearest id, if there is none."""
+    known = all_exercises()
+    if isinstance(exercise_id, str) and exercise_id in known:
+        return known[exercise_id]
+    near = difflib.get_close_matches(str(exercise_id), known, n=1, cutoff=0.4)
+    advice = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(known)}."
+    raise UnknownExercise(f'There is no exercise "{str(exercise_id)[:60]}". {advice}')

@@ -1,0 +1,103 @@
+"""What the probes, cases and facts of several lessons share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from labsupport.observe import plain
+from labsupport.vocabulary import Fact, Unusable
+
+
+def call(answer: Any, *arguments: Any, name: str) -> Any:
+    """Call an answer that should be a function. Raises Unusable, with a sentence, if it is not."""
+    if not callable(answer):
+        raise Unusable(f"`{name}` should be a function; here it is {_what(answer)}.")
+    return answer(*arguments)
+
+
+def pair(value: Any, what: str) -> tuple[Any, Any]:
+    """Two values that an answer should return together, or Unusable."""
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        return value[0], value[1]
+    raise Unusable(f"It should return {what}; it returns {_what(value)}.")
+
+
+def flat(value: Any) -> Any:
+    """Statistics of shape (1, D), (1, C, 1, 1) … as (D,): where the text allows either."""
+    found = plain(value)
+    if isinstance(found, str):
+        return found
+    return found.reshape(-1) if found.size == max(found.shape, default=1) else found
+
+
+def _what(value: Any) -> str:
+    found = plain(value)
+    if isinstance(found, str):
+        return str(found) if type(found) is not str else "a string"
+    return "a single number" if found.shape == () else f"an array of shape {found.shape}"
+
+
+# ---------------------------------------------------------------- drawing inputs
+
+
+def batch(rng: np.random.RandomState, n: int, d: int, scale: float = 3.0) -> np.ndarray:
+    """A batch (n, d), float64, whose features have means and spreads of their own, none 0 or 1."""
+    centre = rng.uniform(1.5, 6.0, d) * rng.choice([-1, 1], d)
+    spread = scale * rng.uniform(0.6, 1.6, d)
+    return centre + spread * rng.randn(n, d)
+
+
+def images(rng: np.random.RandomState, shape: tuple[int, ...], axis: int) -> np.ndarray:
+    """Images whose channels (along `axis`) have means and spreads of their own, float64."""
+    along = [1] * len(shape)
+    along[axis] = shape[axis]
+    centre = (rng.uniform(1.5, 6.0, along)) * rng.choice([-1, 1], along)
+    rows = 1.5 * rng.randn(shape[0], 1, 1, 1) + rng.randn(*[1, *shape[1:]])  # images differ too
+    return centre + rng.uniform(1.0, 4.0, along) * (rng.randn(*shape) + 0.5 * rows)
+
+
+def affine(rng: np.random.RandomState, d: int) -> tuple[np.ndarray, np.ndarray]:
+    """gamma and beta of shape (d,): no gamma of 1, some negative; no beta of 0."""
+    gamma = rng.uniform(0.5, 2.5, d) * np.where(np.arange(d) % 3 == 1, -1, 1)
+    return gamma, rng.uniform(0.5, 3.0, d) * np.where(np.arange(d) % 2 == 0, -1, 1)
+
+
+# ---------------------------------------------------------------- facts
+
+
+def moments_fact(value: str, axes: tuple[int, ...], unit: str) -> Fact:
+    """A fact for outputs whose mean should be β and whose standard deviation near |γ|.
+
+    value: name of the output; axes: those averaged over; unit: "feature" or "channel".
+    """
+
+    def fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+        if value not in seen or value not in right:
+            return None
+        for name, symbol, moment in (("mean", "β", np.mean), ("standard deviation", "|γ|", np.std)):
+            want, have = moment(right[value], axis=axes), moment(seen[value], axis=axes)
+            if not np.allclose(want, have, rtol=1e-2, atol=1e-2):
+                i = int(np.argmax(np.abs(want - have)))
+                about = "should be" if name == "mean" else "should be close to"
+                return (
+                    f"In {unit} {i} of the output the {name} is {have[i]:.3g}; it {about} "
+                    f"{symbol}, here {want[i]:.3g}."
+                )
+        return (
+            f"The mean and the standard deviation of each {unit} come out right, "
+            "but the numbers themselves do not."
+        )
+
+    return fact
+
+
+def out_probe(name: str, *arguments: str) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
+    """A probe that calls a function on the named inputs, in order, and keeps what it returns."""
+
+    def probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        return {"out": call(answer, *(inputs[a] for a in arguments), name=name)}
+
+    return probe

@@ -1,0 +1,253 @@
+"""The judge: key + observations -> verdict. Pure: no input, no output, no state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from labsupport.vocabulary import (
+    INPUTS,
+    UNCHANGED,
+    Case,
+    Exercise,
+    Key,
+    KnownMistake,
+    Observation,
+    Observations,
+    Odd,
+    Part,
+    PartVerdict,
+    Trouble,
+    Verdict,
+)
+
+Cell = tuple[str, str]  # case id, name of the value
+NOTHING = Observation(trouble=Trouble("unusable", "There was no observation for this case."))
+
+
+def judge(
+    exercise: Exercise, cases: Sequence[Case], key: Key, observations: Observations
+) -> Verdict:
+    """Compare observations with the key, part by part.
+
+    A part is right when each of its values agrees with the right answer's. Otherwise it names the
+    known mistake that gave the same values, or else states the most useful fact.
+    """
+    known = {case.id: case for case in cases}
+    parts = tuple(_judge_part(exercise, part, known, key, observations) for part in exercise.parts)
+    note = next((o.note for o in observations.values() if o.note), "")
+    return Verdict(exercise.id, exercise.title, exercise.answer, parts, note)
+
+
+def missing(exercise: Exercise, message: str) -> Verdict:
+    """The verdict when the name that the exercise asks for does not exist."""
+    parts = tuple(
+        PartVerdict(part, "not attempted", 0, message if i == 0 else "")
+        for i, part in enumerate(exercise.parts)
+    )
+    return Verdict(exercise.id, exercise.title, exercise.answer, parts)
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def same(right, seen, rtol: float, atol: float) -> bool:
+    """Whether two observed values agree: same kind, same shape, same NaNs, close numbers."""
+    if isinstance(right, str) or isinstance(seen, str):
+        return type(right) is type(seen) and right == seen
+    if right.shape != seen.shape:
+        return False
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(np.allclose(seen, right, rtol=rtol, atol=atol, equal_nan=True))
+
+
+def cells_of(right: Observations, part: Part | None = None) -> list[Cell]:
+    """Every (case, name) of the right answer that a part covers; of all parts if None."""
+    return [
+        (case, name)
+        for case, observation in right.items()
+        for name in observation.values
+        if part is None or part.has(case, name)
+    ]
+
+
+def agree(exercise: Exercise, one: Observations, other: Observations, cell: Cell) -> bool:
+    """Whether two answers did the same in one cell; two errors agree when their classes do."""
+    case, name = cell
+    a, b = one.get(case, NOTHING), other.get(case, NOTHING)
+    if a.trouble or b.trouble:
+        if not (a.trouble and b.trouble and a.trouble.kind == b.trouble.kind):
+            return False
+        return a.trouble.error == b.trouble.error
+    if name not in a.values or name not in b.values:
+        return name not in a.values and name not in b.values
+    return same(a.values[name], b.values[name], exercise.rtol, exercise.atol)
+
+
+def differing(
+    exercise: Exercise, right: Observations, seen: Observations, cells: Iterable[Cell]
+) -> set[Cell]:
+    return {cell for cell in cells if not agree(exercise, right, seen, cell)}
+
+
+# ---------------------------------------------------------------- naming
+
+
+def name_mistake(
+    exercise: Exercise, key: Key, seen: Observations, cells: Sequence[Cell], wrong: set[Cell]
+) -> KnownMistake | None:
+    """The known mistake that explains the wrong cells among `cells`.
+
+    First choice: one that is wrong in just these cells, in the same way; among several, the one
+    that agrees with the answer most often in the whole exercise. Second choice: one that explains
+    some of them, and is right where the answer is right (two mistakes at once).
+    """
+    everywhere = cells_of(key.right)
+    full, partial = [], []
+    for mistake in key.mistakes:
+        own = differing(exercise, key.right, mistake.observations, cells)
+        if not own or not own <= wrong:
+            continue
+        if not all(agree(exercise, mistake.observations, seen, cell) for cell in own):
+            continue
+        score = sum(agree(exercise, mistake.observations, seen, cell) for cell in everywhere)
+        if not _is_evidence(mistake.observations, own, score == len(everywhere)):
+            continue
+        (full if own == wrong else partial).append(((len(own), score), mistake))
+    for found in (full, partial):
+        if found:
+            return max(found, key=lambda pair: pair[0])[1]  # the first of equals
+    return None
+
+
+def _is_evidence(mistaken: Observations, own: set[Cell], agrees_everywhere: bool) -> bool:
+    """Two answers that merely raise the same class of error need not make the same mistake.
+
+    They do if they agree in everything else, and there is something else.
+    """
+    raises = {case for case, observation in mistaken.items() if observation.trouble}
+    if any(case not in raises for case, _ in own):
+        return True
+    return agrees_everywhere and len(raises) < len(mistaken)
+
+
+def _judge_part(
+    exercise: Exercise, part: Part, cases: dict[str, Case], key: Key, seen: Observations
+) -> PartVerdict:
+    cells = cells_of(key.right, part)
+    wrong = differing(exercise, key.right, seen, cells)
+    if not wrong:
+        return PartVerdict(part, "right", part.points)
+    order = [cell for cell in cells if cell in wrong]
+    where = tuple(dict.fromkeys(cases[case].title for case, _ in order))
+    clean = {case for case, _ in cells} - {case for case, _ in order}
+    verdict = dict(where=where, right_elsewhere=bool(clean))
+
+    troubles = [seen.get(case, NOTHING).trouble for case, _ in order]
+    if all(t and t.kind == "not attempted" for t in troubles):
+        return PartVerdict(part, "not attempted", 0)
+    mistake = name_mistake(exercise, key, seen, cells, wrong)
+    trouble = next((t for t in troubles if t), None)
+    if trouble is not None:
+        verdict.update(line=trouble.line, line_number=trouble.line_number)
+    if mistake is not None and (trouble is None or trouble.kind == "raised"):
+        message = mistake.name
+        if trouble is not None:
+            message = f"{mistake.name} ({trouble.text})"
+        return PartVerdict(part, "mistake", 0, message, mistake.question, mistake.id, **verdict)
+    if trouble is not None:
+        kind = "wrong" if trouble.kind == "not attempted" else trouble.kind
+        text = trouble.text or "Some cases still raise NotImplementedError."
+        return PartVerdict(part, kind, 0, text, **verdict)
+    return PartVerdict(part, "wrong", 0, _fact(exercise, cases, key, seen, order), **verdict)
+
+
+# ---------------------------------------------------------------- facts
+
+
+def _fact(
+    exercise: Exercise,
+    cases: dict[str, Case],
+    key: Key,
+    seen: Observations,
+    order: Sequence[Cell],
+) -> str:
+    """The most useful fact about a wrong answer that no known mistake explains."""
+    for case, name in order:
+        fact = _fact_of_form(name, key.right[case].values[name], seen[case].values.get(name))
+        if fact:
+            return fact
+    for case in dict.fromkeys(case for case, _ in order):
+        values = seen[case].values
+        for look in exercise.facts:
+            fact = look(cases[case].inputs, key.right[case].values, values)
+            if fact:
+                return fact
+    case, name = order[0]
+    return _fact_of_numbers(name, key.right[case].values[name], seen[case].values[name], exercise)
+
+
+def _fact_of_form(name: str, right, seen) -> str | None:
+    """A fact about kind, shape or NaN; None if the form is as it should be."""
+    if name == INPUTS:
+        if seen == UNCHANGED or not isinstance(seen, str):
+            return None
+        return (
+            f"Your code changes its input {seen} in place. Whoever called it still needs the old "
+            "values: build a new array instead."
+        )
+    if seen is None:
+        return f"There is no value for {name}."
+    if isinstance(right, str):
+        if isinstance(seen, Odd) or not isinstance(seen, str):
+            return f"{name} should be a word or a sentence; it is {_kind(seen)}."
+        return None
+    if isinstance(seen, str):
+        hint = " Is a `return` missing?" if seen == "None" else ""
+        return f"{name} should be {_form(right.shape)}; it is {_kind(seen)}.{hint}"
+    if right.shape != seen.shape:
+        return f"{name} should be {_form(right.shape)}; it is {_form(seen.shape)}."
+    bad = ~np.isfinite(seen) & np.isfinite(right)
+    if bad.any():
+        kinds = "NaN" if np.isnan(seen[bad]).all() else "NaN or infinite"
+        if seen.ndim == 0:
+            return f"{name} is {kinds}."
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        return (
+            f"{int(bad.sum())} of the {seen.size} numbers in {name} are {kinds}, first at {first}."
+        )
+    return None
+
+
+def _fact_of_numbers(name: str, right, seen, exercise: Exercise) -> str:
+    """A generic fact about numbers of the right shape: scale, offset, or how many are off."""
+    if isinstance(right, str):
+        return f"{name}: {seen}."
+    if right.ndim == 0 or right.size == 1:
+        side = "large" if seen.sum() > right.sum() else "small"
+        return f"{name} is too {side}."
+    close = np.isclose(seen, right, rtol=exercise.rtol, atol=exercise.atol, equal_nan=True)
+    usable = np.abs(right) > 1e-6
+    with np.errstate(all="ignore"):
+        ratio = seen[usable] / right[usable]
+    if usable.sum() > 1 and not close.all() and np.all(close | usable):
+        if np.ptp(ratio) < 1e-3 * np.abs(ratio).max() and abs(ratio.mean() - 1) > 1e-4:
+            return f"Every number in {name} is {ratio.mean():.3g} times what it should be."
+    shift = seen - right
+    if np.ptp(shift) < 1e-3 * np.abs(shift).max():
+        return f"Every number in {name} is off by the same amount."
+    wrong = ~close
+    worst = np.unravel_index(np.nanargmax(np.abs(np.where(wrong, shift, 0))), seen.shape)
+    share = f"{int(wrong.sum())} of the {wrong.size} numbers in {name} are off"
+    return f"{share}, most of all at {tuple(int(i) for i in worst)}."
+
+
+def _form(shape: tuple[int, ...]) -> str:
+    return "a single number" if shape == () else f"an array of shape {shape}"
+
+
+def _kind(seen) -> str:
+    if isinstance(seen, Odd):
+        return str(seen)
+    return "a string" if isinstance(seen, str) else _form(seen.shape)
