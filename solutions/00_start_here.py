@@ -1,16 +1,136 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # Start here
+#
+# **How do these labs work?**
+
+# %% [markdown]
+# In ten minutes you will know how to run a cell, answer an exercise, be told what is wrong with
+# your answer, ask for a hint, and see how far you have come.
+#
+# You need: Python, a little NumPy, and to know what a neural network's layer is. Time: 10 minutes.
+
+# %% [markdown]
+# ## Run a cell
+#
+# Click into the cell below and press **Shift+Enter**. It runs, and the next cell is selected. A
+# number in brackets appears beside it: the cells count the order in which you ran them, and that
+# is the order that matters, not the order on the page.
+
 # %% role="setup"
 import numpy as np
-from labsupport import check, hint
+
+from labsupport import check, hint, progress
+from labsupport.figures import start_here as figures
+
+# %% [markdown]
+# If that raised no error, everything is installed. If it said `No module named 'labsupport'`,
+# close this page and start the course with `python3 -m labsupport` in its folder.
+
+# %% [markdown] slide="slide"
+# ## Predict before you run
+#
+# Ten thousand numbers, drawn evenly between 0 and 1. We subtract their mean and divide by their
+# standard deviation. What does the histogram look like afterwards: **a bell, or a box?**
+#
+# Decide first. A wrong prediction is the best moment to learn something; it is lost if you run
+# the cell first.
+
+# %% slide="fragment"
+x = np.random.RandomState(0).rand(10_000)
+figures.box_or_bell(x, (x - 0.5) / 0.2887)
+
+# %% [markdown]
+# <details><summary>Why?</summary>
+#
+# A box. Subtracting moves all numbers together and dividing stretches them together; neither
+# changes the shape. "Normalized" does not mean "normally distributed": a common misreading of
+# batch norm's name, and worth getting rid of now.
+#
+# </details>
+
+# %% [markdown] slide="slide"
+# ## Answer an exercise
+#
+# The numbers 0.5 and 0.2887 above were put in by hand. Write the function that finds them in the
+# data: for an array `x` of N numbers,
+#
+# $$\mu = \frac1N \sum_{i=1}^N x_i \qquad
+# \sigma = \sqrt{\frac1N \sum_{i=1}^N (x_i - \mu)^2} \qquad
+# \hat x_i = \frac{x_i - \mu}{\sigma}$$
+#
+# Return the array of the $\hat x_i$. Replace the line with `raise`, run the cell, then run the
+# check below it.
 
 
 # %% role="answer" exercise="standardize"
 def standardize(x):
     ### BEGIN SOLUTION
-    return (x - x.mean()) / x.std()
+    mu = x.mean()
+    sigma = np.sqrt(((x - mu) ** 2).mean())
+    return (x - mu) / sigma
     ### END SOLUTION
 
 
 # %% role="check" exercise="standardize"
 check("standardize")
+
+# %% role="hint" exercise="standardize"
+# hint("standardize")  # take the first # away and run: one hint at a time
+
+# %% [markdown]
+# **Now get it wrong on purpose.** Leave the root out, or write `x - mu / sigma` without brackets,
+# run the cell and check again. The check knows the wrong answers that people really give, and
+# says which one yours is. It tries your function on several inputs and looks only at what comes
+# back, so it does not matter how you write it.
+
+# %% [markdown] slide="slide"
+# ## What a check can say
+#
+# | mark | meaning |
+# | --- | --- |
+# | ○ Not attempted yet | the name is not defined, or the `raise` is still there |
+# | ✓ Right | every part is right |
+# | ✗ with a sentence and a question | a known mistake; the question leads out of it |
+# | ✗ with a fact | wrong in a way nobody has met before: the fact that helps most |
+# | It stops with an error | your own line, and what Python says of it |
+# | Too slow | stopped after some seconds; often a loop that never ends |
+#
+# Checking costs nothing, as often as you like. Only your best result is kept, and only here on
+# this machine.
+
+# %% [markdown] slide="slide"
+# ## Your progress
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Words and symbols
+#
+# They mean the same in all lessons, in the text, in code and in figures.
+#
+# | symbol | code | meaning |
+# | --- | --- | --- |
+# | $x$ | `x` | what a layer gets; shape (m, D), or (m, C, p, q) for images |
+# | $m$, $D$, $C$ | | samples in the batch, features, channels |
+# | $p$, $q$ | | height and width of an image |
+# | $\mu$, $\sigma^2$ | `mu`, `var` | mean and variance of one feature in the batch |
+# | $\varepsilon$ | `eps` | small constant added to the variance |
+# | $\hat x$ | `x_hat` | $x$ normalized |
+# | $\gamma$, $\beta$ | `gamma`, `beta` | learned scale and shift |
+# | $y$ | `y`, `out` | what the layer gives out |
+#
+# Layouts of images: **NCHW** is (m, C, p, q), **NHWC** is (m, p, q, C).
+
+# %% [markdown] slide="slide"
+# ## Recap
+#
+# 1. Shift+Enter runs a cell; order of running counts.
+# 2. Predict first, then run.
+# 3. `check("…")` says which mistake it is; `hint("…")` gives one hint at a time.
+# 4. Standardizing moves and stretches; it does not change the shape.
+# 5. Stuck in a strange state? *Kernel → Restart Kernel and Run up to Selected Cell.*
+#
+# **To remember: normalized means mean 0 and spread 1, not bell-shaped.**
+#
+# Next: lesson 01, where every feature of a layer gets this treatment.

@@ -1,0 +1,76 @@
+"""TensorFlow's version 1 API on today's TensorFlow.
+
+    from labsupport.tf1 import tf
+
+`tf` is `tensorflow.compat.v1` in graph mode: placeholders, sessions, collections and `tf.layers`
+work as in the notes that the course grew from. `tf.layers` needs the legacy Keras, which
+TensorFlow picks by an environment variable; it is set here, so that nobody has to know about it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+__all__ = ["KerasAlreadyBound", "tf"]
+
+
+class KerasAlreadyBound(RuntimeError):
+    """TensorFlow took Keras 3 for `tf.keras` before this module could choose. One sentence."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython shows the sentence alone
+        return [f"{type(self).__name__}: {self}"]
+
+
+RESTART = (
+    "TensorFlow has already loaded Keras 3 as `tf.keras`, and `tf.layers` would silently use "
+    "another Keras: restart the kernel (Kernel → Restart Kernel) and run this cell first."
+)
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Keep TensorFlow's start-up lines off the page; its C++ code writes to descriptor 2.
+
+    If the block raises, what was written is passed on after all.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as kept:
+        saved = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(saved, kept.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def _load():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    with quiet_stderr():
+        import tensorflow
+
+        v1 = tensorflow.compat.v1
+        if not _is_legacy(tensorflow):
+            raise KerasAlreadyBound(RESTART)
+        v1.disable_v2_behavior()
+        v1.logging.set_verbosity(v1.logging.ERROR)
+        v1.layers.batch_normalization  # noqa: B018  resolves the lazy module while stderr is quiet
+    return v1
+
+
+def _is_legacy(tensorflow) -> bool:
+    """Whether `tf.keras` is the legacy Keras (asking binds it, if nothing else has)."""
+    return tensorflow.keras.__version__.startswith("2.")
+
+
+tf = _load()
