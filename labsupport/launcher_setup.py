@@ -24,9 +24,9 @@ from labsupport.launcher_messages import Stop, say
 
 OLDEST, TOO_NEW = (3, 10), (3, 14)  # TensorFlow 2.21 has wheels for 3.10 <= Python < 3.14
 GB = 10**9
-# Measured with Python 3.11 on Linux: what .venv takes, and how much of it comes over the network.
-# pip keeps each download in the temporary folder until it is unpacked.
-DISK_BYTES, DOWNLOAD_BYTES = int(2.8 * GB), int(1.0 * GB)
+# Measured with Python 3.11 on Linux: what .venv takes, and how much comes over the network for it.
+# pip keeps each download in the temporary folder until it is unpacked, and a copy in its cache.
+DISK_BYTES, DOWNLOAD_BYTES = int(2.9 * GB), int(0.8 * GB)
 SPARE_BYTES = int(0.2 * GB)
 
 # ----------------------------------------------------------------------------------- the machine
@@ -192,18 +192,20 @@ def folder_bytes(folder):
 
 def disk_problem(root):
     """(folder, cure) when too little space is left for what is still to be installed, else None."""
-    venv = os.path.join(root, ".venv")
-    temporary = tempfile.gettempdir()
-    needs = {root: max(0, DISK_BYTES - folder_bytes(venv)) + SPARE_BYTES}
-    if os.stat(temporary).st_dev == os.stat(root).st_dev:
-        needs[root] += DOWNLOAD_BYTES
-    else:
-        needs[temporary] = DOWNLOAD_BYTES
-    for folder, need in needs.items():
+    needs = {}  # by disk: a folder on it, the bytes needed there
+    for folder, size in (
+        (root, max(0, DISK_BYTES - folder_bytes(os.path.join(root, ".venv"))) + SPARE_BYTES),
+        (tempfile.gettempdir(), DOWNLOAD_BYTES),
+        (os.path.expanduser("~"), DOWNLOAD_BYTES),  # pip's cache
+    ):
+        if os.path.isdir(folder):
+            disk = os.stat(folder).st_dev
+            needs[disk] = (needs.get(disk, (folder,))[0], needs.get(disk, (folder, 0))[1] + size)
+    for folder, need in needs.values():
         free = shutil.disk_usage(folder).free
         if free < need:
-            cure = f"{free / GB:.1f} GB are free and {need / GB:.1f} GB are needed, so free the difference"
-            return folder, cure
+            facts = f"{free / GB:.1f} GB are free, {need / GB:.1f} GB are needed"
+            return folder, facts + ", so free the difference"
     return None
 
 
@@ -272,6 +274,11 @@ def unmet_pins(root):
     return unmet
 
 
+def running_python_serves(root):
+    """Whether the running interpreter has all that the course needs."""
+    return suitable_version(sys.version_info) and not unmet_pins(root)
+
+
 def venv_python(root):
     """The path .venv's Python has on this system, whether it exists or not."""
     where = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
@@ -320,7 +327,7 @@ def venv_state(root):
 
 def ready_environment(root):
     """The Python to run the course with, after making and filling .venv where that is needed."""
-    if suitable_version(sys.version_info) and not unmet_pins(root):
+    if running_python_serves(root):
         return sys.executable
     if venv_state(root) != "ready":
         check_interpreter()

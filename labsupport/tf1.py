@@ -70,7 +70,7 @@ def _load():
 
 def _is_legacy(tensorflow) -> bool:
     """Whether `tf.keras` is the legacy Keras (asking binds it, if nothing else has)."""
-    return tensorflow.keras.__version__.startswith("2.")
+    return tensorflow.keras.layers.Layer.__module__.startswith("tf_keras.")
 
 
 tf = _load()
