@@ -13,6 +13,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 
 __all__ = ["KerasAlreadyBound", "tf"]
@@ -64,6 +65,7 @@ def _load():
             raise KerasAlreadyBound(RESTART)
         v1.disable_v2_behavior()
         v1.logging.set_verbosity(v1.logging.ERROR)
+        warnings.filterwarnings("ignore", message=r"`tf\.layers\.\w+` is deprecated")
         v1.layers.batch_normalization  # noqa: B018  resolves the lazy module while stderr is quiet
     return v1
 

@@ -16,6 +16,15 @@ LESSONS = (
     "00_start_here",
     "01_batch_norm_by_hand",
     #    "02_moving_averages",
+    # "03_backpropagation",
+    # "04_control_dependencies",
+    # "05_batch_norm_from_tf_ops",
+    # "06_update_ops",
+    # "07_mnist",
+    # "08_dropout_by_hand",
+    # "09_dropout_regression",
+    # "10_today",
+    # "11_clinic",
 )
 
 
