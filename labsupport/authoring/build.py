@@ -147,17 +147,20 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookN
     notebook.metadata.language_info = lessons.KERNEL["language_info"]
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [_at_rest(name, cell.id, output) for output in cell.outputs]
+            resting = [_at_rest(name, cell.id, output) for output in cell.outputs]
+            cell.outputs = [output for output in resting if output is not None]
     return notebook
 
 
-def _at_rest(name: str, cell_id: str, output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """An output without what is alive only while its kernel is."""
+def _at_rest(
+    name: str, cell_id: str, output: nbformat.NotebookNode
+) -> nbformat.NotebookNode | None:
+    """An output without what is alive only while its kernel is; None if nothing else is in it."""
     if output.output_type == "stream" and output.name == "stderr":
         raise BuildError(f"{name}, cell {cell_id} writes to standard error: {output.text[:400]}")
-    for kind in LIVE:
-        output.get("data", {}).pop(kind, None)
-    return output
+    data = output.get("data", {})
+    was_alive = any([data.pop(kind, None) for kind in LIVE])
+    return None if was_alive and set(data) <= {"text/plain"} else output
 
 
 # ---------------------------------------------------------------- keys

@@ -7,6 +7,7 @@ What a cell is for stands in its metadata, on the `# %%` line:
     uses="bn-dense"         with demo: it cannot run before that exercise is answered
     slide="slide" | "fragment" | "notes" | "skip"         ("skip" unless said otherwise)
     long="why"              a code cell that may have more than 15 lines
+    volatile="why"          a code cell whose outputs differ from run to run; nbval skips them
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Cell:
     uses: str = ""
     slide: str = "skip"
     long: str = ""
+    volatile: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def read(path: Path) -> Lesson:
 def _cell(lesson: str, number: int, raw: Any, used: dict[str, int]) -> Cell:
     said = {k: v for k, v in raw.metadata.items() if k != "lines_to_next_cell"}
     where = f"{lesson}, cell {number}"
-    unknown = set(said) - {"role", "exercise", "uses", "slide", "long"}
+    unknown = set(said) - {"role", "exercise", "uses", "slide", "long", "volatile"}
     if unknown:
         raise LessonError(f"{where}: unknown metadata {', '.join(sorted(unknown))}")
     role = "prose" if raw.cell_type == "markdown" else said.get("role", "demo")
@@ -108,6 +110,7 @@ def _cell(lesson: str, number: int, raw: Any, used: dict[str, int]) -> Cell:
         uses=said.get("uses", ""),
         slide=said.get("slide", "skip"),
         long=said.get("long", ""),
+        volatile=said.get("volatile", ""),
     )
 
 
@@ -161,8 +164,11 @@ def _metadata(cell: Cell, solved: bool, fails_at_once: bool) -> dict[str, Any]:
     metadata: dict[str, Any] = {"slideshow": {"slide_type": cell.slide}}
     said = {"role": cell.role, "exercise": cell.exercise, "uses": cell.uses}
     metadata["labsupport"] = {key: value for key, value in said.items() if value}
+    tags = ["nbval-ignore-output"] if cell.volatile else []
     if not solved and (cell.uses or fails_at_once):
-        metadata["tags"] = ["raises-exception"]  # "Run All" goes on past it
+        tags.append("raises-exception")  # "Run All" goes on past it
+    if tags:
+        metadata["tags"] = tags
     if cell.role == "answer":
         metadata["nbgrader"] = _nbgrader(cell.exercise, grade=False, solution=True)
     if cell.role == "check":
