@@ -12,7 +12,8 @@ from pathlib import Path
 from labsupport.vocabulary import Exercise, PartVerdict, Verdict
 
 MARKS = {"right": "✓", "wrong": "✗", "open": "○"}
-TICKS = {"right": "✓", "not attempted": "○"}
+TICKS = {"right": "✓", "not attempted": "○", "waiting": "○"}
+WIDTH = 92
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def verdict_card(verdict: Verdict) -> Card:
     tone = _tone(verdict)
     groups = _findings(verdict)
     headline = _headline(verdict, tone)
+    note = _printable(verdict.note)
     ticks = {part.outcome: TICKS.get(part.outcome, "✗") for part in verdict.parts}
     html = render(
         "verdict.html",
@@ -66,6 +68,7 @@ def verdict_card(verdict: Verdict) -> Card:
         tone=tone,
         headline=headline,
         groups=groups,
+        note=note,
         marks=MARKS,
         ticks=ticks,
     )
@@ -76,14 +79,14 @@ def verdict_card(verdict: Verdict) -> Card:
     for group in groups:
         lines += _wrap(group["message"], "  ")
         if group["line"]:
-            lines.append(f"      line {group['line_number']}: {group['line']}")
+            lines.append(_cut(f"      line {group['line_number']}: {group['line']}"))
         lines += _wrap(group["question"], "  → ")
         lines += _wrap(group["where"] and f"Seen with {group['where']}", "    ")
     for part in verdict.parts:
         title = part.part.title.replace("`", "")
         lines.append(f"  {ticks[part.outcome]} {title} ({part.points}/{part.part.points})")
-    if verdict.note and tone != "right":
-        lines += _wrap(verdict.note, "  ")
+    if note and tone != "right":
+        lines += _wrap(note, "  ")
     return Card(html, "\n".join(lines))
 
 
@@ -111,10 +114,11 @@ def _findings(verdict: Verdict) -> list[dict]:
     groups: dict[str, dict] = {}
     for part in verdict.parts:
         if part.outcome != "right" and part.message and part.message not in groups:
+            message = _printable(part.message)
             groups[part.message] = {
-                "message": part.message + ("" if part.message[-1] in ".?!)" else "."),
+                "message": message + ("" if message[-1] in ".?!)" else "."),
                 "question": part.question,
-                "line": part.line,
+                "line": _printable(part.line),
                 "line_number": part.line_number,
                 "where": _where(part),
             }
@@ -162,18 +166,24 @@ def progress_card(rows: Sequence[Mapping], points: int, max_points: int, foot: s
 
 def message_card(text: str) -> Card:
     """One sentence, for instance about an unknown exercise."""
-    return Card(render("message.html", text=text), text.replace("`", ""))
+    text = _printable(text)
+    return Card(render("message.html", text=text), "\n".join(_wrap(text, "")))
 
 
 def _points(number: int) -> str:
     return f"{number} point" if number == 1 else f"{number} points"
 
 
+def _printable(text: str) -> str:
+    """Without what would move a terminal's cursor, turn the writing round or be no text at all."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def _wrap(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text.replace("`", ""),
-        92,
-        initial_indent=indent,
-        subsequent_indent=" " * len(indent),
-        break_long_words=False,
-    )
+    rest = " " * len(indent)
+    text = text.replace("`", "")
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=rest)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"

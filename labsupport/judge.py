@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,7 +36,9 @@ def judge(
     known mistake that gave the same values, or else states the most useful fact.
     """
     known = {case.id: case for case in cases}
-    parts = tuple(_judge_part(exercise, part, known, key, observations) for part in exercise.parts)
+    with np.errstate(all="ignore"):  # numbers of any size come here, and pages set what they like
+        parts = [_judge_part(exercise, p, known, key, observations) for p in exercise.parts]
+    parts = _withhold(parts, key.right)
     note = next((o.note for o in observations.values() if o.note), "")
     return Verdict(exercise.id, exercise.title, exercise.answer, parts, note)
 
@@ -58,8 +61,7 @@ def same(right, seen, rtol: float, atol: float) -> bool:
         return type(right) is type(seen) and right == seen
     if right.shape != seen.shape:
         return False
-    with np.errstate(invalid="ignore", over="ignore"):
-        return bool(np.allclose(seen, right, rtol=rtol, atol=atol, equal_nan=True))
+    return bool(np.allclose(seen, right, rtol=rtol, atol=atol, equal_nan=True))
 
 
 def cells_of(right: Observations, part: Part | None = None) -> list[Cell]:
@@ -132,10 +134,30 @@ def _is_evidence(mistaken: Observations, own: set[Cell], agrees_everywhere: bool
     return agrees_everywhere and len(raises) < len(mistaken)
 
 
+def _withhold(verdicts: Sequence[PartVerdict], right: Observations) -> tuple[PartVerdict, ...]:
+    """Take the points of parts that an answer can have got right by doing nothing."""
+    fine = {verdict.part.id for verdict in verdicts if verdict.outcome == "right"}
+    about_inputs = {
+        verdict.part.id
+        for verdict in verdicts
+        if all(name == INPUTS for _, name in cells_of(right, verdict.part))
+    }
+
+    def waits(part: Part) -> bool:
+        return not fine.issuperset(part.needs) or (part.id in about_inputs and fine <= about_inputs)
+
+    return tuple(
+        replace(v, outcome="waiting", points=0) if v.part.id in fine and waits(v.part) else v
+        for v in verdicts
+    )
+
+
 def _judge_part(
     exercise: Exercise, part: Part, cases: dict[str, Case], key: Key, seen: Observations
 ) -> PartVerdict:
     cells = cells_of(key.right, part)
+    if not cells:
+        return PartVerdict(part, "unusable", 0, f"No case looks at the part {part.id}.")
     wrong = differing(exercise, key.right, seen, cells)
     if not wrong:
         return PartVerdict(part, "right", part.points)
@@ -179,9 +201,12 @@ def _fact(
         if fact:
             return fact
     for case in dict.fromkeys(case for case, _ in order):
-        values = seen[case].values
+        right, values = key.right[case].values, seen[case].values
+        names = [name for name in right if name != INPUTS]
+        if any(_fact_of_form(name, right[name], values.get(name)) for name in names):
+            continue  # what an exercise knows is about values that all have the right form
         for look in exercise.facts:
-            fact = look(cases[case].inputs, key.right[case].values, values)
+            fact = look(cases[case].inputs, right, values)
             if fact:
                 return fact
     case, name = order[0]
@@ -190,9 +215,7 @@ def _fact(
 
 def _fact_of_form(name: str, right, seen) -> str | None:
     """A fact about kind, shape or NaN; None if the form is as it should be."""
-    if name == INPUTS:
-        if seen == UNCHANGED or not isinstance(seen, str):
-            return None
+    if name == INPUTS and isinstance(seen, str) and seen != UNCHANGED:
         return (
             f"Your code changes its input {seen} in place. Whoever called it still needs the old "
             "values: build a new array instead."
@@ -229,16 +252,16 @@ def _fact_of_numbers(name: str, right, seen, exercise: Exercise) -> str:
         return f"{name} is too {side}."
     close = np.isclose(seen, right, rtol=exercise.rtol, atol=exercise.atol, equal_nan=True)
     usable = np.abs(right) > 1e-6
-    with np.errstate(all="ignore"):
+    if usable.sum() > 1 and np.all(close | usable):
         ratio = seen[usable] / right[usable]
-    if usable.sum() > 1 and not close.all() and np.all(close | usable):
         if np.ptp(ratio) < 1e-3 * np.abs(ratio).max() and abs(ratio.mean() - 1) > 1e-4:
             return f"Every number in {name} is {ratio.mean():.3g} times what it should be."
     shift = seen - right
     if np.ptp(shift) < 1e-3 * np.abs(shift).max():
         return f"Every number in {name} is off by the same amount."
     wrong = ~close
-    worst = np.unravel_index(np.nanargmax(np.abs(np.where(wrong, shift, 0))), seen.shape)
+    distance = np.nan_to_num(np.abs(np.where(wrong, shift, 0)), nan=np.inf)
+    worst = np.unravel_index(distance.argmax(), seen.shape)
     share = f"{int(wrong.sum())} of the {wrong.size} numbers in {name} are off"
     return f"{share}, most of all at {tuple(int(i) for i in worst)}."
 

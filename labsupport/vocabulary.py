@@ -73,12 +73,15 @@ class Part:
 
     covers: patterns of "case/name" (as in `fnmatch`); a part is right when every observed value
     that it covers is.
+    needs: ids of parts that must be right before this one counts, where an answer that does
+    nothing would be right in it. A part about nothing but inputs left alone needs some other part.
     """
 
     id: str
     points: int
     title: str
     covers: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
     def has(self, case: str, name: str) -> bool:
         return any(fnmatchcase(f"{case}/{name}", pattern) for pattern in self.covers)
@@ -150,7 +153,8 @@ class Key:
 class PartVerdict:
     """Outcome of one part.
 
-    outcome: "right", "mistake", "wrong", "raised", "slow", "unusable" or "not attempted".
+    outcome: "right", "mistake", "wrong", "raised", "slow", "unusable", "not attempted" or
+    "waiting" (right in itself, but a part that it needs is not).
     message: the mistake's name, or the most useful fact; question: what leads out of it.
     where: titles of the cases on which the part went wrong.
     """

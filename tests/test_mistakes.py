@@ -108,3 +108,19 @@ def test_every_value_belongs_to_one_part(name):
     for case, value in cells_of(keys.load(name).right):
         covering = [part.id for part in exercise.parts if part.has(case, value)]
         assert len(covering) == 1, (case, value, covering)
+
+
+TRIVIAL = {
+    "gives back its first argument": lambda *arguments, **named: arguments[0] if arguments else 0,
+    "gives back nothing": lambda *arguments, **named: None,
+    "gives back zero": lambda *arguments, **named: 0,
+    "gives back a pair of zeros": lambda *arguments, **named: (0, 0),
+    "is a number": 1,
+    "is a string": "right",
+}
+
+
+@pytest.mark.parametrize("title", TRIVIAL)
+@pytest.mark.parametrize("name", IDS)
+def test_doing_nothing_earns_nothing(name, title):
+    assert verdict(exercises.find(name), TRIVIAL[title]).points == 0

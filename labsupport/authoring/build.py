@@ -17,6 +17,7 @@ import nbformat
 
 from labsupport import exercises, keys
 from labsupport.authoring import catalogue, lessons
+from labsupport.judge import cells_of
 from labsupport.observe import observe
 from labsupport.vocabulary import Exercise, Key, KnownMistake
 
@@ -105,9 +106,10 @@ def _solved_path(name: str) -> Path:
 def _solved_is_stale(lesson: lessons.Lesson) -> bool:
     """Whether the executed notebook has other cells than the lesson, or cells that never ran."""
     path = _solved_path(lesson.name)
-    if not path.exists():
+    try:
+        built = nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError):
         return True
-    built = nbformat.read(path, as_version=4)
     if any(c.cell_type == "code" and c.execution_count is None for c in built.cells):
         return True
     for cell in built.cells:
@@ -184,6 +186,9 @@ def make_key(exercise: Exercise, answer, cases=None) -> Key:
     broken = [f"{case}: {o.trouble.text}" for case, o in right.items() if o.trouble]
     if broken:
         raise BuildError(f"{exercise.id}: the solved lesson's own answer fails on {broken[0]}")
+    unseen = [part.id for part in exercise.parts if not cells_of(right, part)]
+    if unseen:
+        raise BuildError(f"{exercise.id}: no case has a value that the part {unseen[0]!r} covers")
     mistakes = tuple(
         KnownMistake(m.id, m.name, m.question, observe(exercise, m.answer, cases), m.same_as)
         for m in catalogue.read(exercise.id).mistakes
@@ -193,7 +198,10 @@ def make_key(exercise: Exercise, answer, cases=None) -> Key:
 
 def _same_key(one: str, other: str) -> bool:
     """Equal but for the last digits, which differ between processors."""
-    return one == other or _close(json.loads(one), json.loads(other))
+    try:
+        return one == other or _close(json.loads(one), json.loads(other))
+    except ValueError:  # a damaged file
+        return False
 
 
 def _close(a, b) -> bool:

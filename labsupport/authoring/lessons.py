@@ -152,6 +152,7 @@ def _notebook(lesson: Lesson, solved: bool) -> nbformat.NotebookNode:
     for cell in lesson.cells:
         make = nbformat.v4.new_markdown_cell if cell.role == "prose" else nbformat.v4.new_code_cell
         source = cell.source
+        source = re.sub(r"\n{3,}", "\n\n", source)  # two empty lines are for files, not pages
         if cell.role == "answer" and not solved:
             source = without_solution(source)
         metadata = _metadata(cell, solved, _fails_at_once(source))
