@@ -5,10 +5,14 @@ that needs it is used.
 """
 
 __version__ = "0.1.0"
-__all__ = ["check", "hint", "progress"]
+__all__ = ["check", "environment", "hint", "progress"]
 
 
 def __getattr__(name):
+    if name == "environment":
+        from labsupport.machine import environment
+
+        return environment
     if name in __all__:
         from labsupport import notebook
 

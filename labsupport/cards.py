@@ -164,6 +164,16 @@ def progress_card(rows: Sequence[Mapping], points: int, max_points: int, foot: s
     return Card(html, "\n".join([*lines, *_wrap(foot, "  ")]))
 
 
+def environment_card(rows: Sequence[tuple[str, str, bool]]) -> Card:
+    """What a kernel runs on: rows of name, version, and whether it is as it should be."""
+    fine = all(there for _, _, there in rows)
+    headline = "Everything is in place" if fine else "Something is missing"
+    foot = "Close this page and start the course with `python3 -m labsupport` in its folder."
+    html = render("environment.html", rows=rows, fine=fine, headline=headline, foot=foot)
+    lines = [f"  {'✓' if there else '✗'} {name} {version}" for name, version, there in rows]
+    return Card(html, "\n".join([headline, *lines, *([] if fine else _wrap(foot, "  "))]))
+
+
 def message_card(text: str) -> Card:
     """One sentence, for instance about an unknown exercise."""
     text = _printable(text)

@@ -19,12 +19,15 @@
 # %% role="setup"
 import numpy as np
 
-from labsupport import check, hint, progress
+from labsupport import check, environment, hint, progress
 from labsupport.figures import start_here as figures
 
 # %% [markdown]
-# If that raised no error, everything is installed. If it said `No module named 'labsupport'`,
-# close this page and start the course with `python3 -m labsupport` in its folder.
+# If it said `No module named 'labsupport'`, close this page and start the course with
+# `python3 -m labsupport` in its folder. Otherwise ask what this page runs on:
+
+# %% volatile="versions differ from machine to machine"
+environment()
 
 # %% [markdown] slide="slide"
 # ## Predict before you run

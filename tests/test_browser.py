@@ -107,7 +107,8 @@ class Walk:
 
     def _note_request(self, request):
         parts = urlsplit(request.url)
-        if parts.scheme not in ("data", "blob") and parts.hostname not in ("127.0.0.1", "localhost"):
+        here = parts.scheme in ("data", "blob") or parts.hostname in ("127.0.0.1", "localhost")
+        if not here:
             self.elsewhere.append(request.url)
 
     def open(self, lesson: str | None = None):
@@ -116,7 +117,8 @@ class Walk:
             url = re.sub(r"/lab[^?]*", f"/lab/tree/notebooks/{lesson}.ipynb", url)
         self.page.goto(url)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        # The indicator says idle before there is a kernel; the status bar does not.
+        self.page.locator("#jp-bottom-panel", has_text="| Idle").wait_for()
         return self
 
     def run_all(self, timeout=240):

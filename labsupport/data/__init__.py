@@ -20,7 +20,7 @@ import numpy as np
 
 __all__ = ["DataUnavailableError", "load_mnist"]
 
-_SHIPPED = Path(__file__).with_name("mnist_5000.npz")
+SHIPPED = Path(__file__).with_name("mnist_5000.npz")
 _TRAIN_PER_CLASS = 400  # of 500
 _SHUFFLE_SEED = 0
 _DOWNLOAD_TIMEOUT = 20.0  # seconds without a byte; Keras itself would wait for ever
@@ -73,7 +73,7 @@ def load_mnist(
 
 def _shipped() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The shipped digits as uint8: 4,000 and 1,000, balanced by class and shuffled."""
-    with np.load(_SHIPPED, allow_pickle=False) as file:
+    with np.load(SHIPPED, allow_pickle=False) as file:
         images, labels = file["images"], file["labels"]
     # RandomState, not default_rng: NumPy promises that its stream never changes.
     random = np.random.RandomState(_SHUFFLE_SEED)
