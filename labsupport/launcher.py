@@ -167,9 +167,14 @@ def start_lab(root, python, port, browser, extra):
 
 def pass_on(stream, stopping):
     """Show what JupyterLab prints (errors only, see jupyter/), but not its words of farewell."""
+    shown = 0
     for line in stream:
+        # After a silence, give the Ctrl-C that may have caused the line time to arrive here too.
+        if time.time() - shown > 1:
+            stopping.wait(0.3)
         if not stopping.is_set():
             say(line.decode("utf-8", "replace").rstrip(), sys.stderr)
+            shown = time.time()
 
 
 def wait_until_ready(child, port):

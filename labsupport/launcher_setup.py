@@ -52,7 +52,7 @@ def python_version(python):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=20,
+            timeout=60,  # generous: a .venv whose Python does not run is thrown away
         )
         major, minor = done.stdout.split()
         return int(major), int(minor)
@@ -351,7 +351,7 @@ def set_up(root, lock):
     else:
         say("requirements.txt has changed; bringing .venv up to date.")
         os.unlink(stamp_path(root))  # so that an interruption shows
-    install(root, lock)
+    install(root, lock, empty=state in ("none", "broken"))
     stamp = stamp_path(root)
     with open(stamp + ".new", "w", encoding="utf-8") as file:
         file.write(requirements_hash(root) + "\n")
@@ -363,7 +363,7 @@ def make_venv(root, lock, again):
     venv = os.path.join(root, ".venv")
     if again:
         say(".venv is broken; making it again ...")
-        if os.path.islink(venv):
+        if os.path.islink(venv) or not os.path.isdir(venv):
             os.unlink(venv)
         else:
             shutil.rmtree(venv)
@@ -378,16 +378,22 @@ def make_venv(root, lock, again):
         raise failure(text, root, f"venv ended with exit code {code}")
 
 
-def install(root, lock):
-    """Install requirements.txt into .venv, with pip's progress on a terminal, ours elsewhere."""
+def install(root, lock, empty):
+    """Install requirements.txt into .venv, with pip's progress on a terminal, ours elsewhere.
+
+    empty: .venv was made just now, which only changes what is said.
+    """
     python = venv_python(root)
     clean_half_installed(site_packages(root, python_version(python)))
     with open(os.path.join(root, "requirements.txt"), encoding="utf-8") as file:
         count = len({name for name, _, _ in pins(file.read())})
-    say(
-        f"Installing about {count} packages ({DOWNLOAD_BYTES / GB:.1f} GB to download, "
-        f"{DISK_BYTES / GB:.1f} GB on disk); the first time takes some minutes ..."
-    )
+    if empty:
+        say(
+            f"Installing about {count} packages ({DOWNLOAD_BYTES / GB:.1f} GB to download, "
+            f"{DISK_BYTES / GB:.1f} GB on disk); the first time takes some minutes ..."
+        )
+    else:
+        say(f"Installing what is missing of about {count} packages ...")
     command = [python, "-m", "pip", "install", "--require-hashes", "--only-binary=:all:"]
     command += ["--no-input", "--disable-pip-version-check", "--no-warn-script-location"]
     command += ["-r", os.path.join(root, "requirements.txt")]
@@ -629,17 +635,18 @@ def alive(pid):
     except PermissionError:
         pass
     try:
-        command = subprocess.run(
-            ["ps", "-o", "args=", "-p", str(pid)],
+        ps = subprocess.run(
+            ["ps", "-ww", "-o", "args=", "-p", str(pid)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
             errors="replace",
-        ).stdout
+        )
     except OSError:
         return True
     # A process that ended and was not waited for shows as "[python] <defunct>".
-    return bool(re.search(r"labsupport|pip|venv", command)) and "<defunct>" not in command
+    known = re.search(r"labsupport|pip|venv", ps.stdout) and "<defunct>" not in ps.stdout
+    return bool(known or ps.returncode)
 
 
 def alive_on_windows(pid):
