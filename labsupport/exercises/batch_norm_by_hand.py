@@ -9,7 +9,7 @@ import numpy as np
 
 from labsupport.exercises.common import affine, batch, images, moments_fact, out_probe, pair
 from labsupport.observe import plain
-from labsupport.vocabulary import Case, Exercise, Part
+from labsupport.vocabulary import Case, Exercise, Odd, Part
 
 LESSON = "01_batch_norm_by_hand"
 ARGUMENTS = ("x", "gamma", "beta", "eps")
@@ -50,9 +50,10 @@ DENSE = Exercise(
     hints=(
         "`x` has one row per sample and one column per feature. You need one mean and one "
         "variance for each column: what shape do they have?",
-        "Follow the four equations in order: μ, σ², x̂, y. One line of code each.",
-        "Check yourself: with γ = 1 and β = 0, `batch_norm_dense(x, …).mean(axis=0)` should be "
-        "0 in every feature, and `.std(axis=0)` just under 1.",
+        "`x.mean()` gives one number. Its argument `axis` names the direction that disappears: "
+        "which of (m, D) must go, so that (D,) is left?",
+        "Test with γ = 2 and β = 3 in every feature: `.mean(axis=0)` of your result should be 3 "
+        "everywhere, and `.std(axis=0)` just under 2.",
     ),
     facts=(moments_fact("out", (0,), "feature"),),
 )
@@ -97,8 +98,8 @@ CONV = Exercise(
     hints=(
         "There are C means, not C·p·q. Over which of the four axes must you average so that only "
         "the channel axis is left? `axis` may be a tuple.",
-        "`keepdims=True` keeps the averaged axes as axes of length 1, so that the result lines up "
-        "with `x` again.",
+        "What shape has the mean now, and which shape would line up with (m, C, p, q)? `mean` has "
+        "an argument that keeps averaged axes as axes of length 1.",
         "γ and β have shape (C,), and NumPy lines shapes up from the right, where `x` has its "
         "width. Give them a shape that puts C in the channel's place.",
     ),
@@ -138,16 +139,17 @@ HIDES, SHOWS = "the impostor passes for right", "the impostor is caught"
 def _hide_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     first, second = pair(answer, "two batches, `(x_hides, x_shows)`")
     return {
-        "x_hides": _suspicion(first),
-        "x_shows": _suspicion(second),
+        "x_hides": _suspicion(first, "all should be within 0.01 of 1"),
+        "x_shows": _suspicion(second, "all should be below 0.5"),
     }
 
 
-def _suspicion(x: Any) -> str:
+def _suspicion(x: Any, wanted: str) -> str:
     """What a batch says about the impostor, as a sentence."""
     x = plain(x)
     if isinstance(x, str):
-        return f"it should be an array of shape (N, D), and it is {x}"
+        what = x if isinstance(x, Odd) else f"the string {x!r}"
+        return f"it should be an array of shape (m, D), and it is {what}"
     if x.ndim != 2 or x.shape[0] < 4 or x.shape[1] < 2:
         return f"it needs at least 4 samples of at least 2 features, and its shape is {x.shape}"
     if not np.isfinite(x).all():
@@ -163,7 +165,7 @@ def _suspicion(x: Any) -> str:
         return SHOWS
     return (
         f"the impostor's features come out with standard deviations from {spread.min():.3g} to "
-        f"{spread.max():.3g}: neither all within 0.01 of 1 nor all below 0.5"
+        f"{spread.max():.3g}; {wanted}"
     )
 
 
@@ -181,9 +183,9 @@ HIDE = Exercise(
     hints=(
         "Compare `(x**2).mean(axis=0)` with `x.var(axis=0)`. What is the difference between the "
         "two, as a formula?",
-        "The mean of the squares is σ² + μ². For which μ does the impostor get the variance "
-        "right, and for which does it fail worst?",
-        "`np.random.randn(N, D)` has a mean near 0 but not at 0. One subtraction makes it exact.",
+        "For which mean of the data is that difference zero? `np.random.randn(m, D)` has a mean "
+        "near that, but not at it; what makes it exact?",
+        "The impostor's result has the spread σ/√(σ² + μ²). From which μ/σ on is that below ½?",
     ),
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,18 +13,31 @@ from labsupport.observe import plain
 from labsupport.vocabulary import Fact, Unusable
 
 
-def call(answer: Any, *arguments: Any, name: str) -> Any:
-    """Call an answer that should be a function. Raises Unusable, with a sentence, if it is not."""
+def call(answer: Any, *arguments: Any, name: str, names: Sequence[str] = ()) -> Any:
+    """Call an answer that should be a function. Raises Unusable, with a sentence, if it is not.
+
+    names: what the arguments are called, to say how the check calls the function.
+    """
     if not callable(answer):
         raise Unusable(f"`{name}` should be a function; here it is {_what(answer)}.")
+    with contextlib.suppress(ValueError):  # some built-in functions have no signature to look at
+        try:
+            inspect.signature(answer).bind(*arguments)
+        except TypeError as error:
+            how = f"{name}({', '.join(names)})" if names else f"{name}(…)"
+            count = f"with {len(arguments)} argument{'s' * (len(arguments) != 1)}"
+            raise Unusable(f"The check calls `{how}`, {count}: {error}.") from None
     return answer(*arguments)
 
 
 def pair(value: Any, what: str) -> tuple[Any, Any]:
     """Two values that an answer should return together, or Unusable."""
-    if isinstance(value, (tuple, list)) and len(value) == 2:
+    several = isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim)
+    if several and len(value) == 2:  # of tensors, too, which NumPy must not be asked about
         return value[0], value[1]
-    raise Unusable(f"It should return {what}; it returns {_what(value)}.")
+    if several and not isinstance(value, np.ndarray):
+        raise Unusable(f"It should be {what}; it has {len(value)} entries, not 2.")
+    raise Unusable(f"It should be {what}; it is {_what(value)}.")
 
 
 def flat(value: Any) -> Any:
@@ -77,27 +92,35 @@ def moments_fact(value: str, axes: tuple[int, ...], unit: str) -> Fact:
     def fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
         if value not in seen or value not in right:
             return None
-        for name, symbol, moment in (("mean", "β", np.mean), ("standard deviation", "|γ|", np.std)):
+        rule = "|γ|·σ/√(σ² + ε)" if inputs.get("eps", 0) > 0.01 else "nearly |γ|"
+        for name, symbol, moment in (("mean", "β", np.mean), ("standard deviation", rule, np.std)):
             want, have = moment(right[value], axis=axes), moment(seen[value], axis=axes)
             if not np.allclose(want, have, rtol=1e-2, atol=1e-2):
                 i = int(np.argmax(np.abs(want - have)))
-                about = "should be" if name == "mean" else "should be close to"
                 return (
-                    f"In {unit} {i} of the output the {name} is {have[i]:.3g}; it {about} "
-                    f"{symbol}, here {want[i]:.3g}."
+                    f"In {unit} {i} of your result the {name} is {number(have[i])}; "
+                    f"it should be {symbol}, here {number(want[i])}."
                 )
+        off = np.unravel_index(np.abs(seen[value] - right[value]).argmax(), right[value].shape)
         return (
-            f"The mean and the standard deviation of each {unit} come out right, "
-            "but the numbers themselves do not."
+            f"The mean and the standard deviation of each {unit} come out right, but the number "
+            f"at {tuple(map(int, off))} is {number(seen[value][off])} "
+            f"and should be {number(right[value][off])}."
         )
 
     return fact
+
+
+def number(value: float) -> str:
+    """A number for a sentence: three digits, and 0 for what rounding leaves."""
+    return "0" if abs(value) < 1e-9 else f"{value:.3g}"
 
 
 def out_probe(name: str, *arguments: str) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
     """A probe that calls a function on the named inputs, in order, and keeps what it returns."""
 
     def probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        return {"out": call(answer, *(inputs[a] for a in arguments), name=name)}
+        values = [inputs[argument] for argument in arguments]
+        return {"out": call(answer, *values, name=name, names=arguments)}
 
     return probe

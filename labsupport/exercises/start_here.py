@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from labsupport.exercises.common import out_probe
+from labsupport.exercises.common import number, out_probe
 from labsupport.vocabulary import Case, Exercise, Part
 
 LESSON = "00_start_here"
@@ -24,9 +24,9 @@ def _cases(rng: np.random.RandomState) -> list[Case]:
 def _spread(inputs, right, seen) -> str | None:
     out = seen["out"]
     if abs(out.mean()) > 1e-3:
-        return f"The mean of the result is {out.mean():.3g}; it should be 0."
+        return f"The mean of your result is {number(out.mean())}; it should be 0."
     if abs(out.std() - 1) > 1e-3:
-        return f"The mean is 0, as it should be; the standard deviation is {out.std():.3g}, not 1."
+        return f"The mean is 0, as it should be; the spread is {number(out.std())} and not 1."
     return None
 
 
@@ -46,9 +46,9 @@ EXERCISES = (
             "Two things are wrong with raw numbers: where they sit and how far they spread. "
             "Mend them one after the other, in that order.",
             "After subtracting the mean, by what single number must you divide so that the "
-            "spread becomes 1? NumPy has a method for each of the two numbers.",
-            "If the mean of your result is not 0, look at the brackets: division binds tighter "
-            "than subtraction.",
+            "spread becomes 1? An array has a method for the mean, and one for this number.",
+            "Print `result.mean()` and `result.std()`. If the first is not 0, look at the "
+            "brackets; if the second is not 1, look at what you divide by.",
         ),
         facts=(_spread,),
     ),

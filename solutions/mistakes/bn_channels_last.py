@@ -78,11 +78,51 @@ def no_axis(x, gamma, beta, eps):
 @mistake(
     "channels-only",
     "You average over the channels of each pixel",
-    "`axis=-1` is the axis that you average away. Which axis should be left?",
+    "The last axis is the one that you average away. Which axis should be left?",
     see="E52",
 )
 def channels_only(x, gamma, beta, eps):
     return gamma * normalize(x, -1, eps) + beta
+
+
+@mistake(
+    "mean-per-channel-and-row",
+    "You average over the images and one side of them only",
+    "How many numbers should be averaged for one channel?",
+    see="tried by a first reader",
+)
+def mean_per_channel_and_row(x, gamma, beta, eps):
+    return gamma * normalize(x, (0, 2), eps) + beta
+
+
+@mistake(
+    "mean-per-channel-and-column",
+    "You average over the images and the rows, but every column has means of its own",
+    "How many numbers should be averaged for one channel?",
+    see="tried by a first reader",
+)
+def mean_per_channel_and_column(x, gamma, beta, eps):
+    return gamma * normalize(x, (0, 1), eps) + beta
+
+
+@mistake(
+    "gamma-beta-swapped",
+    "γ and β have changed places",
+    "Which of the two multiplies? Look at the order of the arguments.",
+    see="A14",
+)
+def gamma_beta_swapped(x, gamma, beta, eps):
+    return beta * normalize(x, (0, 1, 2), eps) + gamma
+
+
+@mistake(
+    "no-beta",
+    "β does not reach your result",
+    "Which mean should each channel of the output have?",
+    see="A15",
+)
+def no_beta(x, gamma, beta, eps):
+    return gamma * normalize(x, (0, 1, 2), eps)
 
 
 @mistake(
@@ -109,7 +149,7 @@ def not_transposed_back(x, gamma, beta, eps):
 @mistake(
     "wrong-way-back",
     "The axes are moved back in the wrong order",
-    "You used transpose(0, 3, 1, 2) on the way there. Which order undoes it?",
+    "Where does each axis stand before you move it back, and where should it end?",
     see="E53",
 )
 def wrong_way_back(x, gamma, beta, eps):
@@ -119,7 +159,7 @@ def wrong_way_back(x, gamma, beta, eps):
 
 @mistake(
     "sample-variance",
-    "Your variance divides by one less than the count; batch norm normalizes with the plain mean",
+    "Your variance divides by m·p·q − 1; batch norm divides by the full count, m·p·q",
     "What does `ddof` change, and what is its value in the definition?",
     see="A3",
 )

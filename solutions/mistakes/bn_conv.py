@@ -80,6 +80,56 @@ def height_is_channel(x, gamma, beta, eps):
 
 
 @mistake(
+    "mean-per-column",
+    "Every column of a channel has a mean of its own: C·q of them, where there should be C",
+    "Over which axes must you average so that only the channel is left?",
+    see="tried by a first reader",
+)
+def mean_per_column(x, gamma, beta, eps):
+    return affine(normalize(x, (0, 2), eps), gamma, beta)
+
+
+@mistake(
+    "mean-per-row",
+    "Every row of a channel has a mean of its own: C·p of them, where there should be C",
+    "Over which axes must you average so that only the channel is left?",
+    see="tried by a first reader",
+)
+def mean_per_row(x, gamma, beta, eps):
+    return affine(normalize(x, (0, 3), eps), gamma, beta)
+
+
+@mistake(
+    "channels-mixed",
+    "You average over the images and the channels: every pixel has a mean, and channels share it",
+    "Which axis of (m, C, p, q) must not be averaged over?",
+    see="tried by a first reader",
+)
+def channels_mixed(x, gamma, beta, eps):
+    return affine(normalize(x, (0, 1), eps), gamma, beta)
+
+
+@mistake(
+    "over-channels",
+    "You average over the channels of each pixel",
+    "`axis` names the axis that disappears. Which axis should be left?",
+    see="tried by a first reader",
+)
+def over_channels(x, gamma, beta, eps):
+    return affine(normalize(x, 1, eps), gamma, beta)
+
+
+@mistake(
+    "no-beta",
+    "β does not reach your result",
+    "Which mean should each channel of the output have?",
+    see="A15",
+)
+def no_beta(x, gamma, beta, eps):
+    return affine(normalize(x, (0, 2, 3), eps), gamma, np.zeros_like(beta))
+
+
+@mistake(
     "reshape-without-transpose",
     "`reshape(-1, C)` puts numbers of different channels into one column",
     "Write down where the numbers of a (1, 2, 1, 2) array go in `reshape(-1, 2)`. Does each "
@@ -136,7 +186,7 @@ def mean_per_pixel(x, gamma, beta, eps):
 
 @mistake(
     "sample-variance",
-    "Your variance divides by one less than the count; batch norm normalizes with the plain mean",
+    "Your variance divides by m·p·q − 1; batch norm divides by the full count, m·p·q",
     "What does `ddof` change, and what is its value in the definition?",
     see="A3",
 )

@@ -45,9 +45,58 @@ def variance_no_axis(x, gamma, beta, eps):
 
 
 @mistake(
+    "sums-over-everything",
+    "Your sums run over the whole array, but you divide by the number of samples",
+    "The page's example has one feature. Along which axis must `sum()` run when there are D?",
+    see="tried by a first reader",
+)
+def sums_over_everything(x, gamma, beta, eps):
+    mu = x.sum() / len(x)
+    var = ((x - mu) ** 2).sum() / len(x)
+    return affine((x - mu) / np.sqrt(var + eps), gamma, beta)
+
+
+@mistake(
+    "squares-over-everything",
+    "The mean is per feature, but the squares are summed over the whole array",
+    "What shape should σ² have, and what shape does your sum have?",
+    see="tried by a first reader",
+)
+def squares_over_everything(x, gamma, beta, eps):
+    mu = x.mean(axis=0)
+    var = ((x - mu) ** 2).sum() / len(x)
+    return affine((x - mu) / np.sqrt(var + eps), gamma, beta)
+
+
+@mistake(
+    "squared-too-late",
+    "You average the distances from the mean and square afterwards; they average to 0",
+    "Which comes first in the definition of σ²: squaring, or averaging?",
+    see="tried by a first reader",
+)
+def squared_too_late(x, gamma, beta, eps):
+    centred = x - x.mean(axis=0)
+    return affine(centred / np.sqrt(np.round(centred.mean(axis=0), 9) ** 2 + eps), gamma, beta)
+
+
+@mistake(
+    "one-feature-only",
+    "Only the first feature is normalized; the loop ends too early",
+    "How far is your `return` indented? Which columns of the result are still as they were?",
+    see="tried by a first reader",
+)
+def one_feature_only(x, gamma, beta, eps):
+    out = np.zeros_like(x)
+    for j in range(x.shape[1]):
+        column = x[:, j]
+        out[:, j] = gamma[j] * (column - column.mean()) / np.sqrt(column.var() + eps) + beta[j]
+        return out
+
+
+@mistake(
     "sample-variance",
-    "Your variance divides by N − 1; batch norm normalizes with the one that divides by N",
-    "By how much do the two differ for N = 8? What do you divide by for N = 1?",
+    "Your variance divides by m − 1; batch norm normalizes with the one that divides by m",
+    "By how much do the two differ for m = 8? What do you divide by for m = 1?",
     see="A3",
 )
 def sample_variance(x, gamma, beta, eps):
@@ -173,6 +222,16 @@ def not_scaled(x, gamma, beta, eps):
 )
 def precedence(x, gamma, beta, eps):
     return affine(x - x.mean(axis=0) / np.sqrt(x.var(axis=0) + eps), gamma, beta)
+
+
+@mistake(
+    "precedence-with-gamma",
+    "γ multiplies `x`, and the mean alone is divided by the spread",
+    "Where do the brackets stand in the third equation?",
+    see="A12",
+)
+def precedence_with_gamma(x, gamma, beta, eps):
+    return gamma * x - x.mean(axis=0) / np.sqrt(x.var(axis=0) + eps) + beta
 
 
 @mistake(

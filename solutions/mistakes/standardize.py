@@ -68,6 +68,26 @@ def sum_of_squares(x):
 
 
 @mistake(
+    "squared-too-late",
+    "You average the distances from the mean and square afterwards; they average to 0",
+    "Which comes first in the definition of σ: squaring, or averaging?",
+    see="tried by a first reader",
+)
+def squared_too_late(x):
+    return (x - x.mean()) / np.sqrt(np.mean(x - x.mean()) ** 2 + 1e-300)
+
+
+@mistake(
+    "first-histogram",
+    "0.5 and 0.2887 belong to the first histogram only",
+    "Which two lines would compute such numbers from `x`, whatever `x` is?",
+    see="tried by a first reader",
+)
+def first_histogram(x):
+    return (x - 0.5) / 0.2887
+
+
+@mistake(
     "uncentred-variance",
     "Your variance is the mean of the squares, without subtracting the mean first",
     "How large is your variance for the numbers 100, 100, 100, which do not vary at all?",
