@@ -32,8 +32,9 @@ environment()
 # %% [markdown] slide="slide"
 # ## Predict before you run
 #
-# Ten thousand numbers, drawn evenly between 0 and 1. We subtract their mean and divide by their
-# standard deviation. What does the histogram look like afterwards: **a bell, or a box?**
+# Ten thousand numbers, drawn evenly between 0 and 1. We subtract 0.5 and divide by 0.2887, the
+# mean and the standard deviation of *all* such numbers. What does the histogram look like
+# afterwards: **a bell, or a box?**
 #
 # Decide first. A wrong prediction is the best moment to learn something; it is lost if you run
 # the cell first.
@@ -54,15 +55,16 @@ figures.box_or_bell(x, (x - 0.5) / 0.2887)
 # %% [markdown] slide="slide"
 # ## Answer an exercise
 #
-# The numbers 0.5 and 0.2887 above were put in by hand. Write the function that finds them in the
-# data: for an array `x` of N numbers,
+# 0.5 and 0.2887 do not quite fit these ten thousand numbers: the mean came out as −0.01. Write the
+# function that finds their own. For an array `x` of $m$ numbers,
 #
-# $$\mu = \frac1N \sum_{i=1}^N x_i \qquad
-# \sigma = \sqrt{\frac1N \sum_{i=1}^N (x_i - \mu)^2} \qquad
+# $$\mu = \frac1m \sum_{i=1}^m x_i \qquad
+# \sigma = \sqrt{\frac1m \sum_{i=1}^m (x_i - \mu)^2} \qquad
 # \hat x_i = \frac{x_i - \mu}{\sigma}$$
 #
-# Return the array of the $\hat x_i$. Replace the line with `raise`, run the cell, then run the
-# check below it.
+# Return the array of the $\hat x_i$ and leave `x` unchanged. Replace the line with `raise`, run
+# the cell, then run the check below it. (*Spread* on these pages always means the standard
+# deviation σ.)
 
 
 # %% role="answer" exercise="standardize"
@@ -81,10 +83,10 @@ check("standardize")
 # hint("standardize")  # take the first # away and run: one hint at a time
 
 # %% [markdown]
-# **Now get it wrong on purpose.** Leave the root out, or write `x - mu / sigma` without brackets,
-# run the cell and check again. The check knows the wrong answers that people really give, and
-# says which one yours is. It tries your function on several inputs and looks only at what comes
-# back, so it does not matter how you write it.
+# **Now get it wrong on purpose.** Divide by the variance, or write `x - mu / sigma` without
+# brackets, run the cell and check again. The check knows the wrong answers that people really
+# give, and says which one yours is. It tries your function on several inputs and looks only at
+# what comes back, so it does not matter how you write it. Then put the right answer back.
 
 # %% [markdown] slide="slide"
 # ## What a check can say
@@ -95,8 +97,9 @@ check("standardize")
 # | ✓ Right | every part is right |
 # | ✗ with a sentence and a question | a known mistake; the question leads out of it |
 # | ✗ with a fact | wrong in a way nobody has met before: the fact that helps most |
-# | It stops with an error | your own line, and what Python says of it |
-# | Too slow | stopped after some seconds; often a loop that never ends |
+# | ✗ It stops with an error | your own line, and what Python says of it |
+# | ✗ Too slow | stopped after 5 seconds; often a loop that never ends |
+# | ○ beside a part | not judged yet: another part has to be right first |
 #
 # Checking costs nothing, as often as you like. Only your best result is kept, and only here on
 # this machine.
@@ -114,7 +117,7 @@ progress()
 #
 # | symbol | code | meaning |
 # | --- | --- | --- |
-# | $x$ | `x` | what a layer gets; shape (m, D), or (m, C, p, q) for images |
+# | $x$ | `x` | what batch norm gets from the layer before: (m, D), or (m, C, p, q) for images |
 # | $m$, $D$, $C$ | | samples in the batch, features, channels |
 # | $p$, $q$ | | height and width of an image |
 # | $\mu$, $\sigma^2$ | `mu`, `var` | mean and variance of one feature in the batch |
@@ -123,7 +126,9 @@ progress()
 # | $\gamma$, $\beta$ | `gamma`, `beta` | learned scale and shift |
 # | $y$ | `y`, `out` | what the layer gives out |
 #
-# Layouts of images: **NCHW** is (m, C, p, q), **NHWC** is (m, p, q, C).
+# A *batch* is the set of samples that go through the network together in one step. Layouts of
+# images: **NCHW** is (m, C, p, q), **NHWC** is (m, p, q, C); in these names N is our m, H our p
+# and W our q.
 
 # %% [markdown] slide="slide"
 # ## Recap

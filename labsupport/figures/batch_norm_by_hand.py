@@ -25,29 +25,34 @@ def spread_by_layer(spreads: Mapping[str, Sequence[float]]) -> Picture:
             color=colour,
             va="center",
         )
-        words.append(f"{label} ends at {values[-1]:.2g}")
+        words.append(f"{label} it goes from {values[0]:.2g} to {values[-1]:.2g}")
     longest = max(len(values) for values in spreads.values())
-    axes.set(xlabel="layer", ylabel="standard deviation", xlim=(0, longest * 1.5))
+    axes.set(xlabel="layer", ylabel="standard deviation", xlim=(0, longest * 1.35))
+    axes.xaxis.set_label_coords(10 / 28, -0.14)
     axes.set_xticks(range(0, longest, 5))
     axes.spines["bottom"].set_bounds(0, longest - 1)
-    return Picture(figure, f"Spread of the activations, layer by layer: {'; '.join(words)}.")
+    layers = f"Standard deviation after each of {longest - 1} layers, logarithmic axis"
+    return Picture(figure, f"{layers}: {'; '.join(words)}.")
 
 
 def one_feature(x: np.ndarray, y: np.ndarray) -> Picture:
     """One feature of a batch before (x, shape (N,)) and after (y): points, mean and spread."""
     figure, (axes,) = canvas(height=2.3)
+    axes.plot([x, y], [[1] * len(x), [0] * len(y)], color=GREY, lw=0.7, alpha=0.5)
     for height, values, colour in ((1, x, GREY), (0, y, BLUE)):
         mean, spread = values.mean(), values.std()
-        axes.plot([mean - spread, mean + spread], [height] * 2, color=colour, lw=9, alpha=0.25)
+        bar = dict(facecolor=colour, alpha=0.2)
+        axes.add_patch(Rectangle((mean - spread, height - 0.11), 2 * spread, 0.22, **bar))
         axes.plot(values, np.full(len(values), height), "o", color=colour, markersize=6, alpha=0.8)
         axes.plot([mean] * 2, [height - 0.22, height + 0.22], color=colour)
         axes.annotate(
             f"mean {mean:.2f}, standard deviation {spread:.2f}",
-            (mean, height + 0.3),
+            (np.clip(mean, -6, 6), 1.3 if height else -0.52),
             ha="center",
             color=colour,
         )
-    axes.set(yticks=[0, 1], ylim=(-0.5, 1.7), xlim=(-8, 12), xlabel="value of the feature")
+    axes.set(yticks=[0, 1], ylim=(-0.7, 1.7), xlim=(-11, 11))
+    axes.set_xlabel("value of the feature (bars: mean ± 1 standard deviation)")
     axes.set_yticklabels(["y", "x"])
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -71,7 +76,7 @@ def batch_mates(positions: Mapping[str, Sequence[float]], marked: str) -> Pictur
         axes.annotate(f"{values[0]:+.2f}", (values[0], row + 0.2), color=RED, ha="center")
     axes.set(yticks=range(len(positions)), ylim=(-0.5, len(positions) - 0.3))
     axes.set_yticklabels(list(reversed(positions)))
-    axes.set_xlabel(f"first feature of the output ({marked} in red)")
+    axes.set_xlabel(f"first feature of the output (◆ {marked})")
     axes.spines["left"].set_visible(False)
     places = "; ".join(f"{label} {values[0]:+.2f}" for label, values in positions.items())
     return Picture(figure, f"The same sample in different batches comes out at: {places}.")
@@ -96,11 +101,12 @@ def shared_means(over: Sequence[int], names: Sequence[str] = ("m", "C", "p", "q"
         axes.set_title(f"image {sample}\nchannel {channel}", fontsize=9)
     averaged = ", ".join(names[axis] for axis in over) or "nothing"
     product = " · ".join(names[axis] for axis in left) or "1"
-    figure.suptitle(f"mean over {averaged}: {product} = {count} means", x=0.01, ha="left")
+    product = f"{product} = {count} means" if left else "1 mean"
+    figure.suptitle(f"mean over {averaged}: {product}", x=0.01, ha="left")
     return Picture(
         figure,
         f"Three images of two channels, 3 by 4 pixels: averaged over {averaged}, "
-        f"there are {count} means; each pixel shows the number of its mean.",
+        f"means in all: {count}; each pixel shows the number of its mean.",
     )
 
 

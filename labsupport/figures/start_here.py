@@ -14,8 +14,9 @@ def box_or_bell(before: np.ndarray, after: np.ndarray) -> Picture:
         (axes[0], before, GREY, "before"),
         (axes[1], after, BLUE, "after"),
     ):
-        one.hist(values, bins=40, range=(-3, 3), color=colour)
-        one.set(xlabel="value", title=f"{title}: mean {values.mean():.2f}, std {values.std():.2f}")
+        one.hist(values, bins=np.linspace(values.min(), values.max(), 11), color=colour)
+        one.set(xlabel="value", xlim=(-3, 3))
+        one.set_title(f"{title}: mean {values.mean():.2f}, spread {values.std():.2f}")
     axes[0].set_ylabel("how many")
     return Picture(
         figure,
