@@ -113,11 +113,15 @@ def _findings(verdict: Verdict) -> list[dict]:
     """What to say, each thing once even if it cost several parts."""
     groups: dict[str, dict] = {}
     for part in verdict.parts:
-        if part.outcome != "right" and part.message and part.message not in groups:
+        # Numbers may differ from case to case, and one line of code is said once.
+        same = re.sub(r"\d[\d.e+-]*", "0", part.message)
+        if part.outcome == "raised" and part.line:
+            same = f"line {part.line_number}"
+        if part.outcome != "right" and part.message and same not in groups:
             message = _printable(part.message)
-            groups[part.message] = {
+            groups[same] = {
                 "message": message + ("" if message[-1] in ".?!)" else "."),
-                "question": part.question,
+                "question": _printable(part.question),
                 "line": _printable(part.line),
                 "line_number": part.line_number,
                 "where": _where(part),
@@ -126,10 +130,10 @@ def _findings(verdict: Verdict) -> list[dict]:
 
 
 def _where(part: PartVerdict) -> str:
-    """The first case that went wrong, said only where other cases went right."""
-    if not part.where or not part.right_elsewhere:
-        return ""
-    return f"{part.where[0]}; other cases are right."
+    """The case that a message is about; and whether it is the only wrong one."""
+    if part.only:
+        return f"{_printable(part.only)}; every other case is right."
+    return f"{_printable(part.where)}." if part.where else ""
 
 
 # ---------------------------------------------------------------- hints and progress

@@ -24,6 +24,8 @@ from labsupport.vocabulary import (
 )
 
 Cell = tuple[str, str]  # case id, name of the value
+RESULT = "out"  # what a function returns; the student knows no such name
+SHAPES = "Read the two shapes: which of them is not the one you meant?"
 NOTHING = Observation(trouble=Trouble("unusable", "There was no observation for this case."))
 
 
@@ -37,7 +39,9 @@ def judge(
     """
     known = {case.id: case for case in cases}
     with np.errstate(all="ignore"):  # numbers of any size come here, and pages set what they like
-        parts = [_judge_part(exercise, p, known, key, observations) for p in exercise.parts]
+        wrong = {c for c, _ in differing(exercise, key.right, observations, cells_of(key.right))}
+        only = known[wrong.pop()].title if len(wrong) == 1 and len(key.right) > 1 else ""
+        parts = [_judge_part(exercise, p, known, key, observations, only) for p in exercise.parts]
     parts = _withhold(parts, key.right)
     note = next((o.note for o in observations.values() if o.note), "")
     return Verdict(exercise.id, exercise.title, exercise.answer, parts, note)
@@ -143,18 +147,26 @@ def _withhold(verdicts: Sequence[PartVerdict], right: Observations) -> tuple[Par
         if all(name == INPUTS for _, name in cells_of(right, verdict.part))
     }
 
-    def waits(part: Part) -> bool:
-        return not fine.issuperset(part.needs) or (part.id in about_inputs and fine <= about_inputs)
-
+    counts = set(fine)
+    for _ in verdicts:  # a part that waits may keep others waiting
+        counts = {v.part.id for v in verdicts if v.part.id in counts and counts >= {*v.part.needs}}
+    if counts <= about_inputs:
+        counts = set()
     return tuple(
-        replace(v, outcome="waiting", points=0) if v.part.id in fine and waits(v.part) else v
+        replace(v, outcome="waiting", points=0) if v.part.id in fine - counts else v
         for v in verdicts
     )
 
 
 def _judge_part(
-    exercise: Exercise, part: Part, cases: dict[str, Case], key: Key, seen: Observations
+    exercise: Exercise,
+    part: Part,
+    cases: dict[str, Case],
+    key: Key,
+    seen: Observations,
+    only: str,
 ) -> PartVerdict:
+    """The verdict on one part. only: title of the one case that went wrong, "" if more did."""
     cells = cells_of(key.right, part)
     if not cells:
         return PartVerdict(part, "unusable", 0, f"No case looks at the part {part.id}.")
@@ -162,27 +174,32 @@ def _judge_part(
     if not wrong:
         return PartVerdict(part, "right", part.points)
     order = [cell for cell in cells if cell in wrong]
-    where = tuple(dict.fromkeys(cases[case].title for case, _ in order))
-    clean = {case for case, _ in cells} - {case for case, _ in order}
-    verdict = dict(where=where, right_elsewhere=bool(clean))
-
-    troubles = [seen.get(case, NOTHING).trouble for case, _ in order]
-    if all(t and t.kind == "not attempted" for t in troubles):
+    troubles = {c: seen.get(c, NOTHING).trouble for c, _ in order if seen.get(c, NOTHING).trouble}
+    kinds = {trouble.kind for trouble in troubles.values()}
+    if (
+        kinds == {"not attempted"}
+        and len(wrong) == len(cells)
+        and len(troubles) == len({case for case, _ in order})
+    ):
         return PartVerdict(part, "not attempted", 0)
+    if troubles and all(name == INPUTS and case in troubles for case, name in order):
+        return PartVerdict(part, "waiting", 0)  # nobody can say whether inputs were left alone
     mistake = name_mistake(exercise, key, seen, cells, wrong)
-    trouble = next((t for t in troubles if t), None)
+    case, trouble = next(iter(troubles.items()), (order[0][0], None))
+    verdict = dict(only=only)
     if trouble is not None:
         verdict.update(line=trouble.line, line_number=trouble.line_number)
-    if mistake is not None and (trouble is None or trouble.kind == "raised"):
-        message = mistake.name
-        if trouble is not None:
-            message = f"{mistake.name} ({trouble.text})"
+    if mistake is not None and kinds <= {"raised"}:
+        message = mistake.name if trouble is None else f"{mistake.name} ({trouble.text})"
         return PartVerdict(part, "mistake", 0, message, mistake.question, mistake.id, **verdict)
     if trouble is not None:
         kind = "wrong" if trouble.kind == "not attempted" else trouble.kind
         text = trouble.text or "Some cases still raise NotImplementedError."
-        return PartVerdict(part, kind, 0, text, **verdict)
-    return PartVerdict(part, "wrong", 0, _fact(exercise, cases, key, seen, order), **verdict)
+        question = SHAPES if "broadcast" in text and trouble.error == "ValueError" else ""
+        where = cases[case].title
+        return PartVerdict(part, kind, 0, text, question, where=where, **verdict)
+    case, text = _fact(exercise, cases, key, seen, order)
+    return PartVerdict(part, "wrong", 0, text, where=cases[case].title, **verdict)
 
 
 # ---------------------------------------------------------------- facts
@@ -194,12 +211,12 @@ def _fact(
     key: Key,
     seen: Observations,
     order: Sequence[Cell],
-) -> str:
-    """The most useful fact about a wrong answer that no known mistake explains."""
+) -> tuple[str, str]:
+    """The most useful fact about a wrong answer that no known mistake explains, and its case."""
     for case, name in order:
         fact = _fact_of_form(name, key.right[case].values[name], seen[case].values.get(name))
         if fact:
-            return fact
+            return case, fact
     for case in dict.fromkeys(case for case, _ in order):
         right, values = key.right[case].values, seen[case].values
         names = [name for name in right if name != INPUTS]
@@ -208,9 +225,10 @@ def _fact(
         for look in exercise.facts:
             fact = look(cases[case].inputs, right, values)
             if fact:
-                return fact
+                return case, fact
     case, name = order[0]
-    return _fact_of_numbers(name, key.right[case].values[name], seen[case].values[name], exercise)
+    right, value = key.right[case].values[name], seen[case].values[name]
+    return case, _fact_of_numbers(name, right, value, exercise)
 
 
 def _fact_of_form(name: str, right, seen) -> str | None:
@@ -220,25 +238,26 @@ def _fact_of_form(name: str, right, seen) -> str | None:
             f"Your code changes its input {seen} in place. Whoever called it still needs the old "
             "values: build a new array instead."
         )
+    what, start = ("your result", "Your result") if name == RESULT else (name, name)
     if seen is None:
-        return f"There is no value for {name}."
+        return f"There is no value for {what}."
     if isinstance(right, str):
         if isinstance(seen, Odd) or not isinstance(seen, str):
-            return f"{name} should be a word or a sentence; it is {_kind(seen)}."
+            return f"{start} should be a word or a sentence; it is {_kind(seen)}."
         return None
     if isinstance(seen, str):
         hint = " Is a `return` missing?" if seen == "None" else ""
-        return f"{name} should be {_form(right.shape)}; it is {_kind(seen)}.{hint}"
+        return f"{start} should be {_form(right.shape)}; it is {_kind(seen)}.{hint}"
     if right.shape != seen.shape:
-        return f"{name} should be {_form(right.shape)}; it is {_form(seen.shape)}."
+        return f"{start} should be {_form(right.shape)}; it is {_form(seen.shape)}."
     bad = ~np.isfinite(seen) & np.isfinite(right)
     if bad.any():
         kinds = "NaN" if np.isnan(seen[bad]).all() else "NaN or infinite"
         if seen.ndim == 0:
-            return f"{name} is {kinds}."
+            return f"{start} is {kinds}."
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         return (
-            f"{int(bad.sum())} of the {seen.size} numbers in {name} are {kinds}, first at {first}."
+            f"{int(bad.sum())} of the {seen.size} numbers in {what} are {kinds}, first at {first}."
         )
     return None
 
@@ -247,23 +266,32 @@ def _fact_of_numbers(name: str, right, seen, exercise: Exercise) -> str:
     """A generic fact about numbers of the right shape: scale, offset, or how many are off."""
     if isinstance(right, str):
         return f"{name}: {seen}."
+    what, start = ("your result", "Your result") if name == RESULT else (name, name)
     if right.ndim == 0 or right.size == 1:
         side = "large" if seen.sum() > right.sum() else "small"
-        return f"{name} is too {side}."
+        return f"{start} is too {side}."
     close = np.isclose(seen, right, rtol=exercise.rtol, atol=exercise.atol, equal_nan=True)
     usable = np.abs(right) > 1e-6
     if usable.sum() > 1 and np.all(close | usable):
         ratio = seen[usable] / right[usable]
         if np.ptp(ratio) < 1e-3 * np.abs(ratio).max() and abs(ratio.mean() - 1) > 1e-4:
-            return f"Every number in {name} is {ratio.mean():.3g} times what it should be."
+            factor = float(ratio.mean())
+            if abs(factor + 1) < 1e-4:
+                return f"Every number in {what} has the wrong sign."
+            digits = ".3g" if abs(factor - 1) > 5e-3 else ".6g"
+            return f"Every number in {what} is {factor:{digits}} times what it should be."
     shift = seen - right
     if np.ptp(shift) < 1e-3 * np.abs(shift).max():
-        return f"Every number in {name} is off by the same amount."
+        return f"Every number in {what} is off by the same amount, {shift.flat[0]:.3g}."
+    if np.allclose(np.sort(seen, None), np.sort(right, None), exercise.rtol, exercise.atol):
+        return f"The numbers in {what} are the right ones, in another order."
     wrong = ~close
     distance = np.nan_to_num(np.abs(np.where(wrong, shift, 0)), nan=np.inf)
     worst = np.unravel_index(distance.argmax(), seen.shape)
-    share = f"{int(wrong.sum())} of the {wrong.size} numbers in {name} are off"
-    return f"{share}, most of all at {tuple(int(i) for i in worst)}."
+    share = f"{int(wrong.sum())} of the {wrong.size} numbers in {what} are off"
+    place = tuple(int(i) for i in worst)
+    place = place[0] if len(place) == 1 else place
+    return f"{share}, most of all the one at {place}, by {distance[worst]:.3g}."
 
 
 def _form(shape: tuple[int, ...]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labsupport.vocabulary import Key, KnownMistake, Observation, Observations, Odd, Trouble
+from labsupport.vocabulary import Key, KnownMistake, Observation, Odd, Trouble
 
 FOLDER = Path(__file__).parent / "answer_keys"
 DIGITS = 8  # significant; tolerances start at 1e-4
@@ -136,7 +136,9 @@ def _layout(item, indent: int = 0) -> str:
     """JSON with one line per array: readable differences, no endless columns of numbers."""
     pad = " " * (indent + 1)
     if isinstance(item, dict) and item and "data" not in item:
-        rows = [f"{pad}{json.dumps(k)}: {_layout(v, indent + 1)}" for k, v in item.items()]
+        names = [json.dumps(name, ensure_ascii=False) for name in item]
+        values = [_layout(value, indent + 1) for value in item.values()]
+        rows = [f"{pad}{n}: {v}" for n, v in zip(names, values, strict=True)]
         return "{\n" + ",\n".join(rows) + "\n" + " " * indent + "}"
     if isinstance(item, list) and any(isinstance(x, dict) for x in item):
         rows = [pad + _layout(x, indent + 1) for x in item]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from labsupport import cards, exercises, keys
@@ -27,23 +29,31 @@ def check(exercise_id: str) -> float | None:
     Shows a card in a notebook and prints it elsewhere. Returns None; under nbgrader's autograder
     it returns the points instead, which nbgrader records as partial credit.
     """
-    try:
-        exercise = exercises.find(exercise_id)
-    except exercises.UnknownExercise as error:
-        return _show(cards.message_card(str(error)))
+    exercise = _find(exercise_id)
+    if exercise is None:
+        return _for_nbgrader(0, 1, f"There is no exercise {exercise_id!r}.")
     try:
         keys.load(exercise.id)
-    except FileNotFoundError:
-        return _show(
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        what = "not in this copy of the course" if isinstance(error, OSError) else "damaged"
+        sentence = (
+            f"The answer key of `{exercise.id}` is {what}. "
+            "Take a fresh copy, or run `python3 -m labsupport build` if you wrote the lesson."
+        )
+        _show(cards.message_card(sentence))
+        return _for_nbgrader(0, exercise.points, sentence)
+    if _failed_before(exercise.answer):
+        _show(
             cards.message_card(
-                f"The answer key of `{exercise.id}` is not in this copy of the course. "
-                "Take a fresh copy, or run `python3 -m labsupport build` if you wrote the lesson."
+                f"The last run of the cell with `{exercise.answer}` failed, so this is about the "
+                "version before it. Mend the cell, run it, and check again."
             )
         )
     verdict = verdict_of(exercise, _namespace())
     _remember(verdict)
-    _show(cards.verdict_card(verdict))
-    return _for_nbgrader(verdict)
+    card = cards.verdict_card(verdict)
+    _show(card)
+    return _for_nbgrader(verdict.points, verdict.max_points, card.text)
 
 
 def verdict_of(exercise: Exercise, namespace: Mapping[str, Any]) -> Verdict:
@@ -57,10 +67,9 @@ def verdict_of(exercise: Exercise, namespace: Mapping[str, Any]) -> Verdict:
 
 def hint(exercise_id: str) -> None:
     """Show the next hint for an exercise, after those already seen."""
-    try:
-        exercise = exercises.find(exercise_id)
-    except exercises.UnknownExercise as error:
-        return _show(cards.message_card(str(error)))
+    exercise = _find(exercise_id)
+    if exercise is None:
+        return None
     count = min(_hints_shown.get(exercise.id, 0) + 1, len(exercise.hints))
     _hints_shown[exercise.id] = count
     return _show(cards.hint_card(exercise, exercise.hints[:count]))
@@ -93,6 +102,23 @@ def progress_card() -> cards.Card:
 # ---------------------------------------------------------------- where things are
 
 
+def _find(exercise_id: Any) -> Exercise | None:
+    """The exercise, or None after saying what is wrong with its name."""
+    try:
+        return exercises.find(exercise_id)
+    except exercises.UnknownExercise as error:
+        sentence = str(error)
+    if not isinstance(exercise_id, str):
+        named = [e for e in exercises.all_exercises().values() if _is_named(exercise_id, e.answer)]
+        example = named[0].id if named else next(iter(exercises.all_exercises()))
+        sentence = f'The name of an exercise goes in quotes, for instance `"{example}"`.'
+    return _show(cards.message_card(sentence))
+
+
+def _is_named(answer: Any, name: str) -> bool:
+    return isinstance(answer, FunctionType) and answer.__name__ == name
+
+
 def _namespace() -> Mapping[str, Any]:
     """The notebook's names; in a plain script, those of whoever called `check`."""
     shell = _shell()
@@ -104,9 +130,20 @@ def _shell():
     return ipython.get_ipython() if ipython else None
 
 
+def _failed_before(answer: str) -> bool:
+    """Whether the cell that ran before this one was to define the answer, and failed."""
+    shell = _shell()
+    if getattr(shell, "last_execution_succeeded", True):
+        return False
+    ran = shell.user_ns.get("In") or [""]
+    pattern = rf"^\s*(def|class)\s+{answer}\b|^{answer}\s*="
+    return re.search(pattern, ran[-2] if len(ran) > 1 else "", re.MULTILINE) is not None
+
+
 def _show(card: cards.Card) -> None:
     if _shell() is None:
-        print(card.text)
+        coding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(card.text.encode(coding, "replace").decode(coding))  # no ✓ on some terminals
         return
     from IPython.display import display
 
@@ -134,33 +171,43 @@ def _state_file() -> Path | None:
     """Where results are kept; None for solved lessons, whose results are nobody's."""
     folder = os.environ.get("LABSUPPORT_STATE")
     if folder:
-        return Path(folder) / "progress.json"
-    if (PROJECT / "solutions") in (Path.cwd(), *Path.cwd().parents):
+        return Path(folder) / "progress.jsonl"
+    here = Path(os.getcwd())
+    if (PROJECT / "solutions") in (here, *here.parents):
         return None
-    return PROJECT / ".labsupport" / "progress.json"
+    return PROJECT / ".labsupport" / "progress.jsonl"
 
 
 def _stored() -> dict[str, int]:
-    """Best points by exercise. An unreadable file counts as an empty one."""
-    file = _state_file()
+    """Best points by exercise. A line that cannot be read counts for nothing, so does a file."""
+    best: dict[str, int] = {}
     try:
-        kept = json.loads(file.read_text(encoding="utf-8")) if file else {}
-        return {str(k): int(v) for k, v in kept["points"].items()} if kept else {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        file = _state_file()
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file else []
+    except OSError:
+        return best
+    for line in lines:
+        try:
+            result = json.loads(line)
+            exercise_id, points = str(result["exercise"]), int(result["points"])
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+            continue
+        best[exercise_id] = max(points, best.get(exercise_id, 0))
+    return best
 
 
 def _remember(verdict: Verdict) -> None:
+    """Add a line if the result is the best so far: one write, so notebooks may do it at once."""
     _points_now[verdict.exercise] = max(verdict.points, _points_now.get(verdict.exercise, 0))
-    file, best = _state_file(), _stored()
-    if file is None or best.get(verdict.exercise, -1) >= verdict.points:
+    if verdict.points <= _stored().get(verdict.exercise, -1):
         return
-    best[verdict.exercise] = verdict.points
+    line = json.dumps({"exercise": verdict.exercise, "points": verdict.points})
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_name(f"{file.name}.{os.getpid()}")
-        fresh.write_text(json.dumps({"points": best}, indent=1), encoding="utf-8")
-        os.replace(fresh, file)
+        file = _state_file()
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with open(file, "ab", buffering=0) as out:
+                out.write(f"\n{line}\n".encode())  # its own line, even after half a one
     except OSError:
         pass  # a read-only course still checks; it only forgets
 
@@ -168,11 +215,11 @@ def _remember(verdict: Verdict) -> None:
 # ---------------------------------------------------------------- nbgrader
 
 
-def _for_nbgrader(verdict: Verdict) -> float | None:
+def _for_nbgrader(points: int, max_points: int, text: str) -> float | None:
     """What nbgrader's own runs need: a score to record, or an error to show."""
     mode = os.environ.get("NBGRADER_EXECUTION")
     if mode == "autograde":
-        return float(verdict.points)
-    if mode == "validate" and verdict.points < verdict.max_points:
-        raise AssertionError(cards.verdict_card(verdict).text)
+        return float(points)
+    if mode == "validate" and points < max_points:
+        raise AssertionError(text)
     return None

@@ -8,13 +8,15 @@ import io
 import linecache
 import random
 import signal
+import sys
 import sysconfig
 import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,19 @@ from labsupport.vocabulary import (
 
 MAX_NUMBERS = 1_000_000
 MAX_TEXT = 400
+
+#: What an array of objects may hold to count as numbers.
+_REAL = (bool, int, float, np.bool_, np.integer, np.floating)
+
+#: Kinds of arrays that are no real numbers, by NumPy's letter.
+_OTHER = {
+    "c": "an array of complex numbers",
+    "U": "an array of strings",
+    "S": "an array of bytes",
+    "M": "an array of dates",
+    "m": "an array of time spans",
+    "V": "an array of records",
+}
 
 _NOT_THE_STUDENTS = tuple(
     str(Path(p)) for p in (Path(__file__).parent, *map(sysconfig.get_path, ("stdlib", "purelib")))
@@ -51,17 +66,20 @@ def observe(exercise: Exercise, answer: Any, cases: Sequence[Case]) -> dict[str,
     """
     seen: dict[str, Observation] = {}
     deadline = time.monotonic() + exercise.limit
-    numpy_state, python_state = np.random.get_state(), random.getstate()
+    generator, numpy_state = np.random.get_bit_generator(), np.random.get_state(legacy=False)
+    python_state = random.getstate()
     try:
         for case in cases:
             left = deadline - time.monotonic()
             if left <= 0:
                 seen[case.id] = Observation(trouble=_too_slow(exercise))
                 continue
+            np.random.set_bit_generator(np.random.MT19937())
             np.random.seed(len(seen))
             random.seed(len(seen))
             seen[case.id] = _observe_case(exercise, answer, case, left)
     finally:
+        np.random.set_bit_generator(generator)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
     return seen
@@ -73,11 +91,13 @@ def _observe_case(exercise: Exercise, answer: Any, case: Case, seconds: float) -
     trouble, values = None, {}
     try:
         with (
-            time_limit(seconds),
             contextlib.redirect_stdout(sink),
+            contextlib.redirect_stderr(sink),
             warnings.catch_warnings(record=True) as caught,
+            np.errstate(all="warn", under="ignore"),  # as NumPy has it, whatever the page set
+            time_limit(seconds),  # the innermost: nothing of ours is left undone when it rings
         ):
-            warnings.simplefilter("always")
+            warnings.simplefilter("default")
             found = exercise.probe(answer, inputs)
             values = {name: plain(value) for name, value in found.items()}
             values[INPUTS] = _changed(exercise, case.inputs, inputs)
@@ -85,12 +105,10 @@ def _observe_case(exercise: Exercise, answer: Any, case: Case, seconds: float) -
         raise
     except TooSlow:
         trouble = _too_slow(exercise)
-    except NotImplementedError:
-        trouble = Trouble("not attempted")
     except Unusable as error:
-        trouble = Trouble("unusable", str(error))
+        trouble = Trouble("unusable", _text_of(error))
     except BaseException as error:  # whatever a student's code may raise
-        trouble = _raised(error)
+        trouble = _raised(error, exercise.answer)
     return Observation({} if trouble else values, trouble, _note(sink, caught))
 
 
@@ -113,26 +131,46 @@ def _changed(exercise: Exercise, before: Mapping[str, Any], after: Mapping[str, 
 # ---------------------------------------------------------------- what was raised
 
 
-def _raised(error: BaseException) -> Trouble:
-    """The error with the last line of the student's own code that it passed through."""
+def _raised(error: BaseException, answer: str) -> Trouble:
+    """The error with the last line of the student's own code that it passed through.
+
+    answer: the name that the exercise asks for.
+    """
+    text = f"{_type_name(error)}: {_text_of(error)}"
     try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:
-        text = f"{type(error).__name__}: (its message cannot be shown)"
-    frames = traceback.extract_tb(error.__traceback__, limit=-50)
-    own = [f for f in frames if not f.filename.startswith(_NOT_THE_STUDENTS)]
-    own = [f for f in own if not f.filename.startswith("<frozen")]
+        frames = traceback.extract_tb(error.__traceback__, limit=-50)
+    except Exception:  # code from a file that has no sensible name
+        frames = []
+    own = [f for f in frames if not f.filename.startswith((*_NOT_THE_STUDENTS, "<frozen"))]
     line, number = "", 0
     if own:
         number = own[-1].lineno or 0
         line = linecache.getline(own[-1].filename, number).strip()[:MAX_TEXT]
+    # TensorFlow and others raise NotImplementedError too, and mean something else by it.
+    own_raise = own[-1:] == frames[-1:] and (not line or "NotImplementedError" in line)
+    if isinstance(error, NotImplementedError) and own_raise:
+        if answer in [frame.name for frame in own[:-1]] and own[-1].name != answer:
+            text = f"Your code calls `{own[-1].name}`, which still has its `raise`."
+            return Trouble("unusable", f"{text} Answer that one first, or do without it.")
+        return Trouble("not attempted")
     return Trouble("raised", " ".join(text.split())[:MAX_TEXT].rstrip(": "), line, number)
+
+
+def _text_of(message: Any) -> str:
+    """What an error or a warning says. Its `__str__` may be the student's too."""
+    try:
+        with time_limit(1):
+            return str.__getitem__(str(message), slice(MAX_TEXT))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return "(its message cannot be shown)"
 
 
 def _note(sink: _Sink, caught: Sequence[warnings.WarningMessage]) -> str:
     for warning in caught:
         if issubclass(warning.category, RuntimeWarning):
-            return f"NumPy warned: {str(warning.message)[:MAX_TEXT]}."
+            return f"NumPy warned: {_text_of(warning.message)}."
     if sink.written:
         return "Your code printed something while it was checked; call it yourself to see it."
     return ""
@@ -152,39 +190,50 @@ class _Sink(io.TextIOBase):
 
 
 def plain(value: Any) -> np.ndarray | str:
-    """Any value as a float64 array or a string; what is neither becomes an `Odd` sentence."""
+    """Any value as a float64 array or a string; what is neither becomes an `Odd` sentence.
+
+    Values may be hostile. Their own methods are called as little as possible, and what those
+    return is looked at again; an error that they raise passes through.
+    """
     if isinstance(value, str):
-        return Odd(value) if isinstance(value, Odd) else str(value)[:MAX_TEXT]
+        text = str.__getitem__(value, slice(MAX_TEXT))
+        return Odd(text) if type(value) is Odd else text
     if value is None:
         return Odd("None")
-    if isinstance(value, (bool, int, float, np.generic)):
-        return _numbers(value)
-    if isinstance(value, (list, tuple)):
-        if _count(value, MAX_NUMBERS) > MAX_NUMBERS:
-            return Odd(f"a {type(value).__name__} of more than {MAX_NUMBERS:,} items")
-        return _numbers(value)
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (bool, int, float, np.generic, np.ndarray, list, tuple)):
         return _numbers(value)
     if callable(getattr(value, "numpy", None)):  # an eager tensor
         with contextlib.suppress(Exception):
             return _numbers(value.numpy())
-    name = type(value).__name__
-    return Odd(f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}")
+    return Odd(_a(_type_name(value)))
 
 
 def _numbers(value: Any) -> np.ndarray | Odd:
-    if isinstance(value, np.ndarray):
-        if value.size > MAX_NUMBERS:
-            return Odd(f"an array of {value.size:,} numbers, shape {value.shape}")
-        if value.dtype.kind not in "biufO":
-            return Odd(f"an array of type {value.dtype}")
+    kind = "array" if isinstance(value, np.ndarray) else _type_name(value)
+    if isinstance(value, (list, tuple)):
+        if _count(value, MAX_NUMBERS) > MAX_NUMBERS:
+            return Odd(f"{_a(kind)} of more than {MAX_NUMBERS:,} items")
+        try:
+            array = np.array(value, subok=False)
+        except (ValueError, TypeError, OverflowError):
+            return Odd(f"{_a(kind)} that forms no array (its length is {len(value)})")
+    elif isinstance(value, np.ndarray):
+        array = np.ndarray.view(value, np.ndarray)  # not what a subclass says of itself
+    elif isinstance(value, _REAL):
+        array = np.array(value)
+    else:
+        return Odd(_a(kind))
+    if array.size > MAX_NUMBERS:
+        return Odd(f"an array of {array.size:,} numbers, too large to check")
+    if array.dtype.kind in _OTHER:
+        return Odd(_OTHER[array.dtype.kind])
+    if array.dtype.kind == "O" and not all(isinstance(item, _REAL) for item in array.flat):
+        return Odd(f"{_a(kind)} that holds more than numbers")
     try:
-        array = np.array(value, dtype=np.float64, copy=True, subok=False)
-    except (ValueError, TypeError, OverflowError):
-        if isinstance(value, (list, tuple)):
-            return Odd("a list that is no rectangle of numbers")
-        return Odd("something that does not turn into numbers")
-    return array if array.size <= MAX_NUMBERS else Odd(f"an array of {array.size:,} numbers")
+        with np.errstate(over="ignore"):
+            return array.astype(np.float64)
+    except OverflowError:
+        return Odd(f"{_a(kind)} too large for a float")
 
 
 def _count(value: Sequence, limit: int) -> int:
@@ -192,63 +241,118 @@ def _count(value: Sequence, limit: int) -> int:
     total, stack = 0, [value]
     while stack and total <= limit:
         item = stack.pop()
+        if isinstance(item, np.ndarray):
+            total += item.size
+            continue
         total += len(item)
         if total <= limit:
-            stack.extend(inner for inner in item if isinstance(inner, (list, tuple)))
+            stack.extend(inner for inner in item if isinstance(inner, (list, tuple, np.ndarray)))
     return total
+
+
+def _type_name(value: Any) -> str:
+    return type.__dict__["__name__"].__get__(type(value))  # whatever its metaclass says
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 # ---------------------------------------------------------------- time
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooSlow inside the block when the time is up, and again if it is swallowed."""
+PAUSE = 0.05  # between two rings
+PATIENCE = 3  # rings that may be swallowed before they come thick and fast
+
+
+def time_limit(seconds: float) -> contextlib.AbstractContextManager:
+    """Raise TooSlow inside the `with` block when the time is up, and again if it is swallowed.
+
+    A timer that was set before goes on afterwards; it rings no earlier than the block's end.
+    """
     on_main = threading.current_thread() is threading.main_thread()
-    if on_main and hasattr(signal, "setitimer"):
-        yield from _limit_by_signal(seconds)
-    else:
-        yield from _limit_by_thread(seconds)
+    return (_Alarm if on_main and hasattr(signal, "setitimer") else _Watcher)(max(seconds, 1e-6))
 
 
-def _limit_by_signal(seconds: float) -> Iterator[None]:
-    def ring(_signum, _frame):
+class _Alarm:
+    """A time limit by signal, for the main thread."""
+
+    def __init__(self, seconds: float):
+        self.seconds, self.rings = seconds, 0
+
+    def __enter__(self) -> None:
+        self.started = time.monotonic()
+        self.handler = signal.signal(signal.SIGALRM, self.ring)
+        self.timer = signal.setitimer(signal.ITIMER_REAL, self.seconds, PAUSE)
+
+    def ring(self, _signum, frame) -> None:
+        if frame.f_code in (_Alarm.__enter__.__code__, _Alarm.__exit__.__code__):
+            return  # not yet in the block, or no longer
+        self.rings += 1
+        if self.rings > PATIENCE:
+            # `except: pass` in a loop: ring again in the middle of that `except`, sooner or later.
+            signal.setitimer(signal.ITIMER_REAL, 1e-6 * 2 ** (self.rings % 12), PAUSE)
         raise TooSlow
 
-    previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
-    try:
-        yield
-    finally:
-        while True:  # a last ring may come while we put things back
+    def __exit__(self, *_error) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # before anything that a ring could interrupt
+        signal.signal(signal.SIGALRM, self.handler or signal.SIG_DFL)
+        left, interval = self.timer
+        if left:
+            left -= time.monotonic() - self.started
+            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-6), interval)
+
+
+class _Watcher:
+    """A time limit by a second thread: for Windows, and for code that is not on the main thread.
+
+    It can interrupt neither one long call into C, such as `time.sleep`, nor a loop that catches
+    everything with a bare `except`.
+    """
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+
+    def __enter__(self) -> None:
+        self.watched, self.block = threading.get_ident(), sys._getframe(1)
+        self.over, self.lock = threading.Event(), threading.Lock()
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self) -> None:
+        pause = self.seconds
+        while not self.over.wait(pause):
+            codes = self.codes_above_block()
+            if codes is None:
+                return
+            with self.lock:
+                if not self.over.is_set() and not codes & self.own_codes:
+                    self.throw(TooSlow)
+            pause = PAUSE
+
+    def codes_above_block(self) -> set[CodeType] | None:
+        """The code that runs inside the block now; None if the block's function has returned."""
+        frame, codes = sys._current_frames().get(self.watched), set()
+        while frame is not None and frame is not self.block:
+            codes.add(frame.f_code)
+            frame = frame.f_back
+        return None if frame is None else codes
+
+    def throw(self, error: type[BaseException] | None) -> None:
+        """Have the watched thread raise an error soon; None takes back one not yet raised."""
+        import ctypes
+
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self.watched), ctypes.py_object(error) if error else None
+        )
+
+    def __exit__(self, *_error) -> None:
+        while True:
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                signal.signal(signal.SIGALRM, previous)
-                break
-            except TooSlow:
+                with self.lock:
+                    self.over.set()
+                self.throw(None)
+                return
+            except TooSlow:  # one that came while we were at it
                 continue
 
-
-def _limit_by_thread(seconds: float) -> Iterator[None]:
-    """For Windows, and for code that does not run on the main thread."""
-    import ctypes
-
-    target, over = threading.get_ident(), threading.Event()
-    lock = threading.Lock()
-
-    def watch():
-        pause = seconds
-        while not over.wait(pause):
-            with lock:
-                if not over.is_set():
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                        ctypes.c_ulong(target), ctypes.py_object(TooSlow)
-                    )
-            pause = 0.05
-
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        with lock:
-            over.set()
+    own_codes = {__enter__.__code__, __exit__.__code__}

@@ -5,6 +5,10 @@
 `tf` is `tensorflow.compat.v1` in graph mode: placeholders, sessions, collections and `tf.layers`
 work as in the notes that the course grew from. `tf.layers` needs the legacy Keras, which
 TensorFlow picks by an environment variable; it is set here, so that nobody has to know about it.
+
+Variables are resource variables: a read is an operation of its own, made where the variable is
+used, so control dependencies order it. Version 1's own default was a reference to the variable's
+memory, which leaves the moment of reading to chance; `use_resource=False` still gives that kind.
 """
 
 from __future__ import annotations
@@ -63,8 +67,9 @@ def _load():
         v1 = tensorflow.compat.v1
         if not _is_legacy(tensorflow):
             raise KerasAlreadyBound(RESTART)
+        v1.logging.set_verbosity(v1.logging.ERROR)  # first: in a notebook it logs to stdout
         v1.disable_v2_behavior()
-        v1.logging.set_verbosity(v1.logging.ERROR)
+        v1.enable_resource_variables()  # which `tf.layers` makes in any case
         warnings.filterwarnings("ignore", message=r"`tf\.layers\.\w+` is deprecated")
         v1.layers.batch_normalization  # noqa: B018  resolves the lazy module while stderr is quiet
     return v1

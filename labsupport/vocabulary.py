@@ -156,7 +156,8 @@ class PartVerdict:
     outcome: "right", "mistake", "wrong", "raised", "slow", "unusable", "not attempted" or
     "waiting" (right in itself, but a part that it needs is not).
     message: the mistake's name, or the most useful fact; question: what leads out of it.
-    where: titles of the cases on which the part went wrong.
+    where: title of the case that the message is about; only: the same, if the exercise has
+    several cases and all others are right.
     """
 
     part: Part
@@ -167,8 +168,8 @@ class PartVerdict:
     mistake: str = ""
     line: str = ""
     line_number: int = 0
-    where: tuple[str, ...] = ()
-    right_elsewhere: bool = False
+    where: str = ""
+    only: str = ""
 
 
 @dataclass(frozen=True)

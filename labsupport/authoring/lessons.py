@@ -83,6 +83,7 @@ def read(path: Path) -> Lesson:
     cells = tuple(_cell(name, number, raw, used) for number, raw in enumerate(notebook.cells, 1))
     lesson = Lesson(name, cells)
     _check_exercises(lesson)
+    _check_uses(lesson)
     return lesson
 
 
@@ -100,8 +101,12 @@ def _cell(lesson: str, number: int, raw: Any, used: dict[str, int]) -> Cell:
     exercise = said.get("exercise", "")
     if (role in {"answer", "check", "hint"}) != bool(exercise):
         raise LessonError(f"{where}: {role} cells and only answer, check and hint have an exercise")
-    if role == "answer" and (raw.source.count(BEGIN), raw.source.count(END)) != (1, 1):
-        raise LessonError(f"{where}: an answer needs one {BEGIN!r} and one {END!r}")
+    begins, ends = raw.source.count(BEGIN), raw.source.count(END)
+    if role == "answer" and not (begins == ends > 0):
+        raise LessonError(f"{where}: an answer needs {BEGIN!r} and as many {END!r}")
+    left = without_solution(raw.source) if role == "answer" else raw.source
+    if BEGIN in left or END in left:
+        raise LessonError(f"{where}: {BEGIN!r} and {END!r} stand on lines of their own, in answers")
     return Cell(
         id=_cell_id(lesson, role, exercise, raw.source, used),
         role=role,
@@ -132,6 +137,15 @@ def _check_exercises(lesson: Lesson) -> None:
             raise LessonError(
                 f"{lesson.name}: {role} cells for {there}, but its exercises are {wanted}"
             )
+
+
+def _check_uses(lesson: Lesson) -> None:
+    answered: set[str] = set()
+    for cell in lesson.cells:
+        if cell.role == "answer":
+            answered.add(cell.exercise)
+        if cell.uses and cell.uses not in answered:
+            raise LessonError(f"{lesson.name}: a cell uses {cell.uses!r}, not answered before it")
 
 
 # ---------------------------------------------------------------- the two notebooks

@@ -1,0 +1,559 @@
+"""Exercises of lesson 09_dropout_regression.
+
+Masks are random, so two of these exercises judge frequencies. Each is put into the nearest of a
+few classes, and each bound stands at least six standard deviations from what a right answer gives:
+a frequency among `ROWS` masks (dr-network: four per check), a mean or a standard deviation over T
+passes (dr-mc: eight per check). A right answer is taken for a wrong one less often than once in
+10⁷ checks; and since a check seeds its graph, the same answer gets the same verdict every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from labsupport.exercises.common import call, number, pair
+from labsupport.exercises.tf_common import Trial, _about_running, trial
+from labsupport.observe import plain
+from labsupport.vocabulary import Case, Exercise, Odd, Part
+
+LESSON = "09_dropout_regression"
+LIMIT = 20.0  # the first check may have to wait for TensorFlow
+
+
+# ---------------------------------------------------------------- dr-network
+
+ROWS = 2000
+SIGMAS = 6
+WIDTH = 300
+LAYERS, OUTPUT = "the layers", "the prediction"
+HIDDEN = "the hidden units"
+FIRST, SECOND = "dropout after hidden layer 1", "dropout after hidden layer 2"
+ON_X, UNITS = "dropout on x", "the units of a layer"
+TRUE, FALSE = "fed True", "fed False"
+CHAIN = f"1 → {WIDTH} → {WIDTH} → 1"
+NONE, WHOLE, ONE_BY_ONE = "none", "never dropped", "dropped one by one"
+SAME, VARIES = "the same prediction in every run", "another prediction in every run"
+UNSEEN = Odd("not to be seen in a network with other layers")
+
+
+def _network_cases(rng: np.random.RandomState) -> list[Case]:
+    low, high = rng.uniform(0.18, 0.22), rng.uniform(0.68, 0.72)
+    return [
+        Case("few", "a low rate", dict(rate=float(low))),
+        Case("many", "a high rate", dict(rate=float(high))),
+    ]
+
+
+def _network_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    with trial() as t:
+        x = t.placeholder(np.ones((1, 1)), "x")
+        training = t.flag("training")
+        y = t.build(answer, x, training, inputs["rate"], name="build_network")
+        y = t.fetchable(y, "the prediction, a tensor of shape (m, 1)", operations=False)
+        return _Wired(t, x, training, y).look(inputs["rate"])
+
+
+class _Wired:
+    """The answer's network with weights that make single units visible in its prediction."""
+
+    def __init__(self, t: Trial, x: Any, training: Any, y: Any):
+        self.t, self.x, self.training, self.y = t, x, training, y
+        self.weights = _six(t)
+
+    def look(self, rate: float) -> dict[str, Any]:
+        if self.weights is None:
+            shapes = [tuple(v.shape.as_list()) for v in self.t.variables()]
+            matrices = ", ".join(str(s) for s in shapes if len(s) == 2) or "no matrix"
+            others = (HIDDEN, OUTPUT, FIRST, SECOND, ON_X, UNITS, TRUE, FALSE)
+            return {LAYERS: f"variables of shapes {matrices}", **dict.fromkeys(others, UNSEEN)}
+        output, scale = self.output()
+        first, second = self.hidden(1, scale), self.hidden(2, scale)
+        mean, spread = self.average(scale)
+        units = _say_units(second[0], spread)
+        mean = mean if units == ONE_BY_ONE else 1.0
+        return {
+            LAYERS: CHAIN,
+            HIDDEN: self.activations(),
+            OUTPUT: output,
+            FIRST: _say_rate(first[0], first[1] / mean, rate),
+            SECOND: _say_rate(*second, rate),
+            ON_X: self.on_x(),
+            UNITS: units,
+            TRUE: self.repeated(True),
+            FALSE: self.repeated(False),
+        }
+
+    def run(self, training: bool, rows: int = 200, **weights: Any) -> np.ndarray:
+        """Predictions for x = 1, with the weights given and all others 0."""
+        for name, variable in self.weights.items():
+            shape = variable.shape.as_list()
+            self.t.set(variable, np.broadcast_to(weights.get(name, 0.0), shape))
+        feed = {self.x: np.ones((rows, 1)), self.training: training}
+        return np.asarray(self.t.run(self.y, feed), dtype=np.float64).reshape(-1)
+
+    def output(self) -> tuple[str, float]:
+        """What becomes of the last layer's numbers, and by what dropout multiplies them."""
+        up, down = self.run(True, b3=5.0), self.run(True, b3=-5.0)
+        scale = np.abs(up).max() / 5 or 1.0
+        if np.abs(down).max() < 1e-3:
+            return "never negative", scale
+        dropped = np.mean(np.abs(up) < 1e-3)
+        return (WHOLE if dropped == 0 else "dropped now and then"), scale
+
+    def hidden(self, layer: int, scale: float) -> tuple[float, float]:
+        """Of one unit: how often it is 0 in training, and how often as large otherwise."""
+        unit = np.zeros(WIDTH)
+        unit[7] = 1.0
+        if layer == 1:
+            weights = dict(b1=0.01, k2=unit[:, None] * np.ones(WIDTH), k3=1 / WIDTH, b3=1.0)
+        else:
+            weights = dict(b2=0.01, k3=unit[:, None], b3=1.0)
+        seen = self.run(True, ROWS, **weights)
+        seen = seen[np.abs(seen) > 1e-3] / scale - 1.0  # without those dropped at the very end
+        zero = np.abs(seen) < 1e-5
+        kept = seen[~zero].mean() / 0.01 if not zero.all() else 0.0
+        return float(zero.mean()), float(kept)
+
+    def average(self, scale: float) -> tuple[float, float]:
+        """Mean and spread of the average of hidden layer 2, as a share of its value."""
+        seen = self.run(True, b2=0.01, k3=1 / WIDTH, b3=1.0)
+        seen = (seen[np.abs(seen) > 1e-3] / scale - 1.0) / 0.01
+        return (float(seen.mean()), float(seen.std())) if len(seen) else (1.0, 0.0)
+
+    def activations(self) -> str:
+        one = 1 / WIDTH
+        first = self.run(False, b1=-0.1, k2=-one, k3=one, b3=9.0).mean() - 9
+        first_up = self.run(False, b1=0.1, k2=one, k3=one, b3=9.0).mean() - 9
+        second = self.run(False, b2=-0.1, k3=one, b3=9.0).mean() - 9
+        second_up = self.run(False, b2=0.1, k3=one, b3=9.0).mean() - 9
+        through = [abs(a) > 0.05 * abs(b) for a, b in ((first, first_up), (second, second_up))]
+        if not first_up or not second_up or any(through):
+            return "not all ReLU"
+        return "ReLU"
+
+    def on_x(self) -> str:
+        one = 1 / WIDTH
+        seen = self.run(True, k1=1.0, k2=one, k3=one, b3=1.0)
+        zero = np.abs(seen - 1) < 1e-5
+        return "dropped now and then" if 0 < zero.mean() < 1 else WHOLE
+
+    def repeated(self, training: bool) -> str:
+        draw = np.random.RandomState(0)
+        shapes = {name: v.shape.as_list() for name, v in self.weights.items()}
+        weights = {name: 0.1 * draw.randn(*shape) for name, shape in shapes.items()}
+        weights["b3"] = 1.0
+        one, other = self.run(training, 3, **weights), self.run(training, 3, **weights)
+        return SAME if np.allclose(one, other, rtol=1e-5) else VARIES
+
+
+def _six(t: Trial) -> dict[str, Any] | None:
+    """The three weight matrices and biases, or None if the network has other layers."""
+    left = t.variables()
+
+    def take(*shapes: tuple[int, ...]) -> Any:
+        found = next((v for v in left if tuple(v.shape.as_list()) in shapes), None)
+        if found is not None:
+            left[:] = [v for v in left if v is not found]
+        return found
+
+    names = {
+        "k1": [(1, WIDTH)],
+        "k2": [(WIDTH, WIDTH)],
+        "k3": [(WIDTH, 1)],
+        "b1": [(WIDTH,), (1, WIDTH)],
+        "b2": [(WIDTH,), (1, WIDTH)],
+        "b3": [(1,), (1, 1), ()],
+    }
+    six = {name: take(*shapes) for name, shapes in names.items()}
+    return None if left or any(v is None for v in six.values()) else six
+
+
+def _say_rate(zeros: float, scale: float, rate: float) -> str:
+    """The share of zeros in the words of the class that is nearest, and what the rest became."""
+    if zeros == 0:
+        return NONE if abs(scale - 1) < 0.05 else "none, but a factor"
+    classes = {
+        "the given rate": rate,
+        "1 − rate": 1 - rate,
+        "a rate of 0.5": 0.5,
+        "the given rate, twice over": 1 - (1 - rate) ** 2,
+    }
+    name, near = min(classes.items(), key=lambda item: abs(item[1] - zeros))
+    if abs(near - zeros) > SIGMAS * np.sqrt(near * (1 - near) / ROWS):
+        return f"a rate of about {zeros:.1f}"
+    if abs(scale * (1 - near) - 1) < 0.05:
+        return name
+    return f"{name}, and what is kept is {'not' if abs(scale - 1) < 0.05 else 'oddly'} scaled"
+
+
+def _say_units(zeros: float, spread: float) -> str:
+    if zeros in (0.0, 1.0):
+        return "not dropped"
+    alone = np.sqrt(zeros / (1 - zeros) / WIDTH)
+    return ONE_BY_ONE if spread < 4 * alone else "dropped all together"
+
+
+def _network_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    for name in (FALSE, TRUE):
+        if seen[name] != right[name]:
+            return f"Fed {name[4:]} it gives {seen[name]}."
+    for name in (FIRST, SECOND):
+        if seen[name] != right[name]:
+            return f"There is {seen[name].replace(NONE, 'no rate')} in the {name}."
+    return None
+
+
+NETWORK = Exercise(
+    id="dr-network",
+    lesson=LESSON,
+    title="A network with dropout behind a switch",
+    answer="build_network",
+    parts=(
+        Part("network", 1, f"the layers {CHAIN}", (f"*/{LAYERS}", f"*/{HIDDEN}", f"*/{OUTPUT}")),
+        Part(
+            "places",
+            3,
+            "dropout in the right two places, at the given rate",
+            (f"*/{FIRST}", f"*/{SECOND}", f"*/{ON_X}", f"*/{UNITS}"),
+        ),
+        Part(
+            "switch",
+            2,
+            "random in training, not in evaluation",
+            (f"*/{TRUE}", f"*/{FALSE}", "*/inputs"),
+        ),
+    ),
+    cases=_network_cases,
+    probe=_network_probe,
+    hints=(
+        "Five layers, one after the other: dense, dropout, dense, dropout, dense. Each takes what "
+        "the one before it returned.",
+        "`tf.layers.dropout(h, rate, training=…)`: what does it do if nobody mentions `training`? "
+        "And `tf.layers.dense(h, 300, activation=…)`: which activation has it by default?",
+        "In a fresh graph, run your network twice on the same x with `training` fed True, and "
+        "twice with False. Which pairs should be equal?",
+    ),
+    facts=(_network_fact,),
+    limit=LIMIT,
+)
+
+
+# ---------------------------------------------------------------- what the next two share
+
+
+def _called(t: Trial, answer: Any, *arguments: Any, name: str, names: Sequence[str]) -> Any:
+    """What an answer that runs the session returns; where TensorFlow refuses, the sentence."""
+    try:
+        return call(answer, t.session, *arguments, name=name, names=names)
+    except t.tf.errors.OpError as error:
+        return Odd(_about_running(error))
+
+
+def _counted(t: Trial, value: Any, training: Any, x: Any) -> tuple[Any, Any, Any]:
+    """The same tensor, and two variables: how many samples went through it with dropout on, and
+    in how many runs dropout was on."""
+    rows, runs = t.variable(0, "rows", np.int64), t.variable(0, "runs", np.int64)
+    on = t.tf.cast(training, t.tf.int64)
+    count = [
+        t.tf.assign_add(rows, on * t.tf.shape(x, out_type=t.tf.int64)[0]),
+        t.tf.assign_add(runs, on),
+    ]
+    with t.tf.control_dependencies(count):
+        return t.tf.identity(value, name="prediction"), rows, runs
+
+
+# ---------------------------------------------------------------- dr-evaluate
+
+LOSS, ON = "the loss", "runs with dropout on"
+EVALUATE = ("session", "prediction", "x", "training", "x_test", "y_test")
+
+
+def _evaluate_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, m, flat, default):
+        x = rng.uniform(-2, 2, (m, 1))
+        y = 1.5 * x + rng.choice([-1, 1]) * rng.uniform(1, 2) + rng.randn(m, 1)
+        weights = {name: rng.uniform(0.5, 1.5, 6) * rng.choice([-1, 1], 6) for name in "abv"}
+        given = dict(x_test=x, y_test=y[:, 0] if flat else y, default=default)
+        return Case(case_id, title, {**given, **weights, "rate": float(rng.uniform(0.25, 0.4))})
+
+    m = int(rng.randint(6, 9))
+    return [
+        case("column", f"{m} test points", m, False, False),
+        case("flat", "targets of shape (m,)", m + 3, True, False),
+        case("default", "a switch that is on unless it is fed", 5, False, True),
+    ]
+
+
+def _evaluate_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    with trial() as t:
+        tf = t.tf
+        x = tf.placeholder(tf.float32, (None, 1), name="x")
+        if inputs["default"]:
+            training = tf.placeholder_with_default(True, (), name="training")
+        else:
+            training = tf.placeholder(tf.bool, (), name="training")
+        a, b, v = (np.float32(inputs[name]) for name in "abv")
+        hidden = tf.layers.dropout(tf.nn.relu(x * a + b), inputs["rate"], training=training)
+        prediction = tf.reduce_sum(hidden * v, axis=1, keepdims=True)
+        prediction, _rows, runs = _counted(t, prediction, training, x)
+        t.initialize()
+        data = inputs["x_test"], inputs["y_test"]
+        given = (prediction, x, training, *data)
+        loss = _called(t, answer, *given, name="evaluate", names=EVALUATE)
+        found = plain(loss)
+        if not isinstance(found, str) and found.size == 1:
+            found = found.reshape(())
+        on = int(t.value(runs))
+        right = t.run(prediction, {x: data[0], training: False}).reshape(-1)
+        right = np.mean((right - data[1].reshape(-1)) ** 2)
+        if on and not isinstance(found, str) and not np.allclose(found, right, rtol=1e-3):
+            found = Odd("a number that was left to chance, by dropout")
+    return {LOSS: found, ON: "none" if not on else "one" if on == 1 else "several"}
+
+
+def _evaluate_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    if seen[ON] != right[ON]:
+        return f"Runs of the network with dropout on: {seen[ON]}."
+    return None
+
+
+EVALUATION = Exercise(
+    id="dr-evaluate",
+    lesson=LESSON,
+    title="The test loss",
+    answer="evaluate",
+    parts=(
+        Part("loss", 3, "the mean squared error on the test set", (f"*/{LOSS}",)),
+        Part("off", 1, "dropout is off", (f"*/{ON}", "*/inputs"), needs=("loss",)),
+    ),
+    cases=_evaluate_cases,
+    probe=_evaluate_probe,
+    hints=(
+        "`session.run(prediction, feed)` gives the predictions as a NumPy array. What has to be "
+        "in `feed`? Two placeholders.",
+        "Subtract in NumPy, and print the shape of the difference for targets of shape (m,). Is it "
+        "what you expected?",
+        "`np.ravel` makes one flat row of any array: then (m, 1) and (m,) look alike.",
+    ),
+    facts=(_evaluate_fact,),
+    rtol=1e-3,
+    limit=LIMIT,
+)
+
+
+# ---------------------------------------------------------------- dr-mc
+
+MC = ("session", "prediction", "x", "training", "points", "T")
+MEAN, STD, PASSES = "the first value", "the second value", "passes with dropout on"
+UNITS_OF_MC = 8
+OFFSET = 0.3  # in units of the sum of the weights: no prediction is centred by itself
+
+
+def _mc_cases(rng: np.random.RandomState) -> list[Case]:
+    several, one = int(rng.randint(4, 6)), int(rng.randint(1500, 1600))
+    return [
+        _mc_case(rng, "several", f"{several} points", several, one),
+        _mc_case(rng, "one", "a single point", 1, one + 13),
+        _mc_case(rng, "few", "a handful of passes", 3, int(rng.randint(6, 9))),
+    ]
+
+
+def _mc_case(rng: np.random.RandomState, case_id: str, title: str, m: int, passes: int) -> Case:
+    """Draws until what a mistake would give is clearly something else."""
+    while True:
+        given = dict(
+            points=rng.uniform(-2, 2, (m, 1)),
+            T=passes,
+            a=rng.uniform(0.5, 1.5, UNITS_OF_MC) * rng.choice([-1, 1], UNITS_OF_MC),
+            b=rng.uniform(2.5, 3.5, UNITS_OF_MC),
+            v=rng.uniform(1.0, 2.0, UNITS_OF_MC) * np.tile([1, -1], UNITS_OF_MC // 2),
+            rate=float(rng.uniform(0.3, 0.4)),
+        )
+        exact = _exactly(given)
+        apart = np.abs(exact["the prediction with dropout off"] - exact["the mean"])
+        root = np.sqrt(exact["square"])
+        clear = min(apart.min(), (root - exact["the mean"]).min()) / exact["std"].max()
+        if exact["std"].min() > 2.5 and clear > 0.25:
+            return Case(case_id, title, given)
+
+
+def _exactly(given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Moments of the prediction at each point, over all 2⁸ masks with their probabilities."""
+    masks = (np.arange(2**UNITS_OF_MC)[:, None] >> np.arange(UNITS_OF_MC)) & 1
+    keep = 1 - given["rate"]
+    weight = np.prod(np.where(masks, keep, 1 - keep), axis=1)
+    hidden = np.maximum(given["points"] * given["a"] + given["b"], 0)
+    values = np.maximum(hidden @ (masks * given["v"]).T / keep, 0)
+    values += OFFSET * np.abs(given["v"]).sum()
+    mean = values @ weight
+    centred = values - mean[:, None]
+    var = centred**2 @ weight
+    fourth = centred**4 @ weight
+    off = np.maximum(hidden @ given["v"], 0) + OFFSET * np.abs(given["v"]).sum()
+    return {
+        "the mean": mean,
+        "std": np.sqrt(var),
+        "square": values**2 @ weight,
+        "the prediction with dropout off": off,
+        "error of std": np.sqrt(fourth / var**2 - 1) / 2,  # relative, times √T
+    }
+
+
+def _mc_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    with trial() as t:
+        tf = t.tf
+        x = tf.placeholder(tf.float32, (None, 1), name="x")
+        training = t.flag("training")
+        a, b, v = (np.float32(inputs[name]) for name in "abv")
+        hidden = tf.layers.dropout(tf.nn.relu(x * a + b), inputs["rate"], training=training)
+        y = tf.nn.relu(tf.reduce_sum(hidden * v, axis=1, keepdims=True))
+        y, rows, _runs = _counted(t, y + OFFSET * np.abs(v).sum(), training, x)
+        t.initialize()
+        points, passes = inputs["points"], inputs["T"]
+        given = y, x, training, points, passes
+        found = _called(t, answer, *given, name="monte_carlo", names=MC)
+        if isinstance(found, Odd):
+            return {MEAN: found, STD: found, PASSES: Odd("nothing")}
+        mean, std = pair(found, "two arrays, `(mean, std)`")
+        counted = t.value(rows) / len(points)
+    classify = _classifier(inputs)
+    return {MEAN: classify(mean), STD: classify(std), PASSES: counted}
+
+
+def _classifier(inputs: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """Says which statistic an array is: one of those below, within `SIGMAS` standard errors."""
+    exact, passes, m = _exactly(inputs), inputs["T"], len(inputs["points"])
+    std = exact["std"]
+    error = SIGMAS * std / np.sqrt(passes)
+    relative = SIGMAS * exact["error of std"] / np.sqrt(passes)
+    known = {
+        "the prediction with dropout off": (exact["the prediction with dropout off"], 1e-3),
+        "the mean over the passes": (exact["the mean"], error),
+        "the standard deviation over the passes": (std, relative * std),
+        "the variance over the passes": (std**2, 2.5 * relative * std**2),
+        "the standard error of the mean": (std / np.sqrt(passes), relative * std / np.sqrt(passes)),
+        "the root of the mean square": (np.sqrt(exact["square"]), error),
+        "0": (0 * std, 1e-4),
+    }
+
+    def classify(value: Any) -> Any:
+        value = plain(value)
+        if isinstance(value, str):
+            return value
+        if value.shape not in ((m,), (m, 1)):
+            return _shape(value, m, passes)
+        if passes < 100:
+            return "one number for each point"
+        for name, (wanted, bound) in known.items():
+            if np.all(np.abs(value.reshape(-1) - wanted) <= bound):
+                return name
+        return "none of the usual statistics"
+
+    return classify
+
+
+def _shape(value: np.ndarray, m: int, passes: int) -> str:
+    if value.size == 1:
+        return "a single number for all points"
+    return f"an array of shape {value.shape} for {m} points and {passes} passes"
+
+
+def _mc_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    if not isinstance(seen[PASSES], str) and seen[PASSES] != right[PASSES]:
+        wanted = number(float(right[PASSES]))
+        return f"{number(float(seen[PASSES]))} passes had dropout on, and {wanted} were asked for."
+    for name in (MEAN, STD):
+        if seen[name] != right[name]:
+            return f"{name[0].upper()}{name[1:]} that you return is {seen[name]}."
+    return None
+
+
+MONTE_CARLO = Exercise(
+    id="dr-mc",
+    lesson=LESSON,
+    title="Monte Carlo dropout",
+    answer="monte_carlo",
+    parts=(
+        Part("passes", 1, "T passes with dropout on", (f"*/{PASSES}",)),
+        Part("mean", 2, "the mean over the passes", (f"*/{MEAN}",), needs=("passes",)),
+        Part("std", 2, "their standard deviation", (f"*/{STD}", "*/inputs"), needs=("passes",)),
+    ),
+    cases=_mc_cases,
+    probe=_mc_probe,
+    hints=(
+        "One pass is one `session.run` of `prediction` on all points. What must `training` be for "
+        "two passes to differ?",
+        "Collect the T results in a list and make it one array: `np.array(passes)` has shape "
+        "(T, m, 1). Which axis holds the passes?",
+        "Compare with `evaluate`: there the flag had one value, here it has the other. The rest is "
+        "`np.mean` and `np.std` along one axis.",
+    ),
+    facts=(_mc_fact,),
+    limit=LIMIT,
+)
+
+
+# ---------------------------------------------------------------- dr-output
+
+
+def _output_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, m, rate, off):
+        target = rng.choice([-1, 1]) * rng.uniform(2, 4) + 1.5 * rng.randn(m, 1)
+        prediction = 0.7 * target + rng.uniform(1, 2) + rng.randn(m, 1) if off else target.copy()
+        return Case(case_id, title, dict(prediction=prediction, target=target, rate=float(rate)))
+
+    m = int(rng.randint(6, 10))
+    return [
+        case("perfect", "a perfect prediction", m, rng.uniform(0.15, 0.3), False),
+        case("other", "a prediction with errors", m + 2, rng.uniform(0.6, 0.75), True),
+        case("low", "errors and a low rate", 5, rng.uniform(0.05, 0.15), True),
+        case("off", "a rate of 0", 6, 0.0, True),
+    ]
+
+
+def _output_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    given = inputs["prediction"], inputs["target"], inputs["rate"]
+    names = ("prediction", "target", "rate")
+    return {"the expected loss": call(answer, *given, name="expected_loss", names=names)}
+
+
+def _output_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    (name,) = (n for n in right if n != "inputs")
+    loss = np.mean((inputs["prediction"] - inputs["target"]) ** 2)
+    if seen[name] < loss * (1 - 1e-6):
+        return "It comes out below the loss without dropout. Can noise lower a mean squared error?"
+    return None
+
+
+OUTPUT_LOSS = Exercise(
+    id="dr-output",
+    lesson=LESSON,
+    title="Dropout on the prediction itself",
+    answer="expected_loss",
+    parts=(
+        Part("perfect", 2, "what a perfect prediction pays", ("perfect/the expected loss",)),
+        Part(
+            "other",
+            2,
+            "what any prediction pays",
+            ("other/the expected loss", "low/the expected loss", "off/the expected loss"),
+        ),
+        Part("inputs", 1, "the arrays are left alone", ("*/inputs",)),
+    ),
+    cases=_output_cases,
+    probe=_output_probe,
+    hints=(
+        "One sample first: the prediction is f, the target t. With probability `rate` the network "
+        "says 0, otherwise f/keep. Write the two squared errors with their probabilities.",
+        "A shorter way: the expectation of a square is the square of the expectation plus the "
+        "variance. What is the expectation of f·mask/keep, and what its variance?",
+        "Test yourself: draw a hundred thousand masks with `np.random.rand` and average the loss. "
+        "It should be near your result for every rate below 1.",
+    ),
+    facts=(_output_fact,),
+)
+
+EXERCISES = (NETWORK, EVALUATION, MONTE_CARLO, OUTPUT_LOSS)

@@ -1,0 +1,539 @@
+"""Exercises of lesson 07_mnist. The probes build networks of a few dozen units, not of 300."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labsupport.exercises.common import batch, call, pair
+from labsupport.exercises.tf_common import Trial, trial
+from labsupport.observe import plain
+from labsupport.vocabulary import Case, Exercise, Odd, Part
+
+LESSON = "07_mnist"
+
+#: Several float32 steps, whose sums run in an order of their own.
+PRECISION = dict(rtol=1e-3, atol=1e-4)
+LIMIT = 20.0  # the first check may have to wait for TensorFlow
+
+
+def _statistics(tf: Any) -> list[Any]:
+    """The moving statistics of the current graph: what is stored, but not trained."""
+    trained = {v.name for v in tf.trainable_variables()}
+    return [v for v in tf.global_variables() if v.name not in trained]
+
+
+def _differs(a: np.ndarray, b: np.ndarray) -> bool:
+    return not np.allclose(a, b, rtol=1e-6, atol=1e-9)
+
+
+def _weights(rng: np.random.RandomState, *sizes: int) -> dict[str, np.ndarray]:
+    """Kernels w1, w2 … between layers of the given sizes, float32."""
+    steps = zip(sizes, sizes[1:], strict=False)
+    return {
+        f"w{i}": (rng.randn(n, k) / np.sqrt(n)).astype(np.float32)
+        for i, (n, k) in enumerate(steps, 1)
+    }
+
+
+def _network(tf: Any, inputs: Mapping[str, Any], training: Any, x: Any, other: bool = False) -> Any:
+    """A network with the case's own weights, batch-normalized in its hidden layers if it says so.
+
+    other: start from other weights than the case's.
+    """
+    kernels = [inputs[name] for name in sorted(inputs) if name[0] == "w" and name[1:].isdigit()]
+    h = x
+    for i, kernel in enumerate(kernels, 1):
+        last, kernel = i == len(kernels), kernel[::-1] if other else kernel
+        name, start = "out" if last else f"hidden{i}", tf.constant_initializer(kernel)
+        h = tf.layers.dense(h, kernel.shape[1], use_bias=last, kernel_initializer=start, name=name)
+        if last:
+            return h
+        if inputs["momentum"]:
+            h = tf.layers.batch_normalization(
+                h,
+                training=training,
+                momentum=inputs["momentum"],
+                beta_initializer=tf.constant_initializer(0.3),
+                gamma_initializer=tf.constant_initializer(1.4),
+                name=f"bn{i}",
+            )
+        h = tf.nn.elu(h)
+    return h
+
+
+# ---------------------------------------------------------------- mnist-train-step
+
+
+def _train_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, sizes, batches, momentum):
+        inputs = {**_weights(rng, *sizes), "momentum": momentum}
+        for i, n in enumerate(batches, 1):
+            inputs[f"x{i}"] = batch(rng, n, sizes[0]).astype(np.float32)
+            inputs[f"y{i}"] = 2 * rng.randn(n, sizes[-1]).astype(np.float32)
+        return Case(case_id, title, inputs)
+
+    n = int(rng.randint(9, 13))
+    return [
+        case("one", "one step", (5, 6, 2), [n], 0.9),
+        case("three", "three steps, two normalized layers", (4, 7, 3, 2), [8, n, 8], 0.8),
+        case("none", "a network without batch norm", (4, 6, 3), [n, n], 0.0),
+    ]
+
+
+def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    with trial() as t:
+        x, y = t.placeholder(inputs["x1"], "x"), t.placeholder(inputs["y1"], "y")
+        training = t.flag()
+        loss = t.tf.reduce_mean((_network(t.tf, inputs, training, x) - y) ** 2, name="loss")
+        weights, statistics = t.tf.trainable_variables(), _statistics(t.tf)
+        updates = t.tf.get_collection(t.tf.GraphKeys.UPDATE_OPS)
+        step = _one_or_several(t, t.build(answer, loss, name="make_train_op"))
+        before = t.run(statistics)
+        for i in range(1, 1 + sum(name[0] == "y" for name in inputs)):
+            feed = {x: inputs[f"x{i}"], y: inputs[f"y{i}"], training: True}
+            t.run(step, feed)
+        found = {"weights": _joined(t.run(weights)), "loss": t.run(loss, feed)}
+        if not statistics:
+            return found
+        after = t.run(statistics)
+        moved = all(map(_differs, before, after))
+        link = "the step runs the updates" if moved else _link(t.tf, step, updates)
+        return {**found, "statistics": _joined(after), "link": link}
+
+
+def _one_or_several(t: Trial, step: Any) -> Any:
+    """What can be run: an operation, a tensor, or a list of such."""
+    if isinstance(step, (list, tuple)):
+        wanted = [one for one in step if one is not None and one not in ([], ())]
+        if wanted:
+            return [_one_or_several(t, one) for one in wanted]
+    return t.fetchable(step, "the operation that is run at every step")
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def _link(tf: Any, step: Any, updates: list[Any]) -> str:
+    """How the graph ties the update operations to a step that leaves statistics unmoved."""
+    wanted = {op.name for op in updates}
+    reached = _needed(step)
+    if wanted <= reached:
+        return "the step runs the updates, and yet they change nothing"
+    if wanted & reached:
+        return "the step runs only some of the update operations"
+    waiting = {op.name for op in tf.get_default_graph().get_operations() if wanted & _needed(op)}
+    if waiting - wanted:
+        return "something waits for the update operations, but the step does not need it"
+    return "nothing waits for the update operations"
+
+
+def _needed(fetch: Any) -> set[str]:
+    """Names of every operation that runs when `fetch` is run."""
+    todo = list(fetch) if isinstance(fetch, (list, tuple)) else [fetch]
+    seen: set[str] = set()
+    while todo:
+        item = todo.pop()
+        if isinstance(item, (list, tuple)):
+            todo += item
+            continue
+        op = getattr(item, "op", item)
+        if not hasattr(op, "control_inputs") or op.name in seen:
+            continue
+        seen.add(op.name)
+        todo += [*op.control_inputs, *(tensor.op for tensor in op.inputs)]
+    return seen
+
+
+TRAIN_STEP = Exercise(
+    id="mnist-train-step",
+    lesson=LESSON,
+    title="A step that trains and keeps the books",
+    answer="make_train_op",
+    parts=(
+        Part(
+            "trains",
+            2,
+            "the weights take a step of gradient descent",
+            ("*/weights", "*/loss", "*/inputs"),
+        ),
+        Part(
+            "moves",
+            2,
+            "the moving statistics move with it",
+            ("*/statistics", "*/link"),
+            ("trains",),
+        ),
+    ),
+    cases=_train_cases,
+    probe=_train_probe,
+    hints=(
+        "You know both halves from lesson 06: which collection holds the update operations, and "
+        "which block makes new operations wait for others?",
+        "Read the collection inside the function: it is called when the network is there already. "
+        "What must be created inside the `with` block, so that it waits?",
+        "The optimizer's `minimize(loss)` creates the operation that is run at every step. Create "
+        "it inside `with tf.control_dependencies(…)` and return that very operation.",
+    ),
+    limit=LIMIT,
+    **PRECISION,
+)
+
+
+# ---------------------------------------------------------------- mnist-audit
+
+
+def _audit_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, layers, frozen=()):
+        """layers: normalized layers by name, with what each is told about training."""
+        d = int(rng.randint(5, 8))
+        widths = rng.permutation(np.arange(3, 9))[: len(layers)]
+        inputs = dict(images=batch(rng, 10, d), layers=layers, widths=widths, frozen=frozen)
+        return Case(case_id, title, inputs)
+
+    first, *rest = (f"norm_{c}" for c in rng.permutation(list("abcdefgh")))
+    return [
+        case("two", "two layers stand still", {rest[0]: False, first: True, rest[1]: False}),
+        case("none", "no layer stands still", {rest[2]: True, first: True}),
+        case(
+            "idle",
+            "a layer whose updates run and change nothing",
+            {rest[3]: True, first: True},
+            (first,),
+        ),
+    ]
+
+
+def _builder(tf: Any, inputs: Mapping[str, Any], runs: list[bool]) -> Callable[[Any, Any], Any]:
+    """The case's network, as a function like the lesson's; `runs` notes each run's mode."""
+
+    def note(training):
+        runs.append(bool(training))
+        return np.float32(0)
+
+    def build(x, training):
+        noted = tf.py_func(note, [tf.convert_to_tensor(training)], tf.float32)
+        noted.set_shape(())
+        h = tf.cast(x, tf.float32) + noted
+        layers = inputs["layers"].items()
+        for width, (name, told) in zip(inputs["widths"], layers, strict=True):
+            h = tf.layers.dense(h, int(width), use_bias=False, name=f"before_{name}")
+            h = tf.layers.batch_normalization(
+                h,
+                training=training if told else False,
+                momentum=1.0 if name in inputs["frozen"] else 0.9,
+                moving_mean_initializer=tf.constant_initializer(0.5),
+                name=name,
+            )
+            h = tf.nn.elu(h)
+        return tf.layers.dense(h, 10, name="logits")
+
+    return build
+
+
+def _audit_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    runs: list[bool] = []
+    with trial() as t:
+        build = _builder(t.tf, inputs, runs)
+        found = call(answer, build, inputs["images"], name="still_layers")
+    if any(runs):
+        ran = "the network ran in training mode"
+    else:
+        ran = "the network never ran in training mode" if runs else "the network never ran"
+    return {"layers": _layer_names(found), "ran": ran}
+
+
+def _layer_names(found: Any) -> str:
+    """Layers as one string in order; variables are taken for their layers."""
+    if isinstance(found, str):
+        found = [found]
+    if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
+        return Odd(f"{plain(found)}" if isinstance(plain(found), str) else "a number")
+    names = {str(name).split(":")[0].split("/moving_")[0] for name in found}
+    return ", ".join(sorted(names)) or "none"
+
+
+AUDIT = Exercise(
+    id="mnist-audit",
+    lesson=LESSON,
+    title="Which layers stand still?",
+    answer="still_layers",
+    parts=(
+        Part("finds", 2, "finds the layers that stand still", ("two/*",)),
+        Part(
+            "evidence",
+            2,
+            "goes by what moves, and accuses nobody else",
+            ("none/*", "idle/*"),
+            ("finds",),
+        ),
+    ),
+    cases=_audit_cases,
+    probe=_audit_probe,
+    hints=(
+        "Build the network in a graph of your own, with placeholders for the images and for "
+        "`training`. Note the values of the moving statistics, let the updates run, look again.",
+        "`tf.global_variables()` has them, under names like `bn1/moving_mean:0`. You need no loss "
+        "and no optimizer: the update operations can be run by themselves.",
+        "Run `tf.get_collection(tf.GraphKeys.UPDATE_OPS)`, read after the network was built, with "
+        "the images and `training: True` in the feed. `np.array_equal(before, after)` says which "
+        "variables stood still; the layer is what comes before `/moving_`.",
+    ),
+    limit=LIMIT,
+)
+
+
+# ---------------------------------------------------------------- mnist-find-the-bug
+
+
+def _bug_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, n, d):
+        inputs = {name: batch(rng, n, d).astype(np.float32) for name in ("x1", "x2")}
+        return Case(case_id, title, {**inputs, "mode": case_id})
+
+    d = int(rng.randint(6, 9))
+    return [
+        case("training", "in training", 12, d),
+        case("prediction", "in prediction", 40, d + 3),
+    ]
+
+
+class _Built:
+    """The student's network: `run` it, `update` its moving statistics."""
+
+    def __init__(self, t: Trial, answer: Any, x: np.ndarray):
+        self.t, self.x, self.training = t, t.placeholder(x, "x"), t.flag()
+        logits = t.build(answer, self.x, self.training, name="build_network")
+        self.logits = t.fetchable(logits, "the tensor of the logits", operations=False)
+        self.updates = t.tf.get_collection(t.tf.GraphKeys.UPDATE_OPS)
+        self.variables = t.tf.global_variables()
+        self.trained = {v.name for v in t.tf.trainable_variables()}
+
+    def run(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        return self.t.run(self.logits, {self.x: x, self.training: training})
+
+    def update(self, x: np.ndarray, times: int = 1) -> None:
+        for _ in range(times):
+            self.t.run(self.updates, {self.x: x, self.training: True})
+
+    def values(self) -> list[np.ndarray]:
+        return self.t.run(self.variables)
+
+
+def _bug_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    with trial() as t:
+        built = _Built(t, answer, inputs["x1"])
+        look = _in_training if inputs["mode"] == "training" else _in_prediction
+        return look(built, inputs["x1"], inputs["x2"])
+
+
+def _in_training(built: _Built, x1: np.ndarray, x2: np.ndarray) -> dict[str, Any]:
+    start = built.values()
+    built.update(x1)
+    once = built.values()
+    moved = [i for i, (a, b) in enumerate(zip(start, once, strict=True)) if _differs(a, b)]
+    built.update(x1, 100)  # by now they have reached the statistics of x1
+    states = ([state[i] for i in moved] for state in (start, once, built.values()))
+    here = built.run(x1, training=True)
+    mates = built.run(np.vstack([x1[:1], x2[1:]]), training=True)
+    return {
+        "logits": f"of shape {here.shape}",
+        "statistics": _sizes([start[i] for i in moved], built.updates),
+        "optimizer": _left_alone({built.variables[i].name for i in moved} & built.trained),
+        "momentum": _momentum(*states),
+        "batch": "depends on the batch" if _apart(here[:1], mates[:1]) else "as if it were alone",
+        "scale": _scale(here, built.run(3 * x1 + 2, training=True)),
+    }
+
+
+def _sizes(moved: list[np.ndarray], updates: list[Any]) -> str:
+    if not moved:
+        there = "update operations run and change nothing" if updates else "no update operations"
+        return f"none moves: {there}"
+    sizes = [array.size for array in moved]
+    return " and ".join(f"{sizes.count(n)} of {n} numbers move" for n in sorted(set(sizes)))
+
+
+def _left_alone(trained: set[str]) -> str:
+    if trained:
+        return "would train the moving statistics as if they were weights"
+    return "leaves the moving statistics alone"
+
+
+def _momentum(start: list[np.ndarray], once: list[np.ndarray], end: list[np.ndarray]) -> Any:
+    """Weight of the old value, to 0.05: how much of the way to the end one step leaves.
+
+    Two updates in one step race, and leave 0.8 or 0.81: hence no more digits.
+    """
+    if not start:
+        return Odd("not to be seen while nothing moves")
+    start, once, end = map(_joined, (start, once, end))
+    way = end - start
+    far = np.abs(way) > 1e-2 * np.abs(way).max()
+    return round(20 * float(np.median((end - once)[far] / way[far]))) / 20
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two outputs differ by more than rounding."""
+    return a.shape != b.shape or not np.allclose(a, b, rtol=0.02, atol=0.02 * np.abs(a).max())
+
+
+def _scale(a: np.ndarray, b: np.ndarray) -> str:
+    if _apart(a, b):
+        return "the logits change when every image is made three times as bright"
+    return "the logits do not care how bright the images are"
+
+
+def _in_prediction(built: _Built, x1: np.ndarray, x2: np.ndarray) -> dict[str, Any]:
+    built.update(x1, 3)
+    state, early = built.values(), built.run(x2)
+    alone = np.concatenate([built.run(x2[i : i + 1]) for i in range(5)])
+    still = not any(map(_differs, state, built.values()))
+    built.update(x2, 150)  # now they are the statistics of x2, but for 0.9 to the 150th
+    late, training = built.run(x2), built.run(x2, training=True)
+    return {
+        "alone": "one image at a time gets the same prediction"
+        if not _apart(alone, early[:5])
+        else "one image at a time gets another prediction",
+        "after": "predicting leaves the statistics as they are"
+        if still
+        else "predicting moves the statistics",
+        "source": "follows the moving statistics" if _apart(early, late) else "ignores them",
+        "settled": "training and prediction agree once the statistics have settled"
+        if not _apart(training, late)
+        else "training and prediction disagree though the statistics have settled",
+    }
+
+
+FIND_THE_BUG = Exercise(
+    id="mnist-find-the-bug",
+    lesson=LESSON,
+    title="Mend the published network",
+    answer="build_network",
+    parts=(
+        Part(
+            "moves",
+            3,
+            "in training, both layers use the batch and note its statistics",
+            ("training/*",),
+        ),
+        Part(
+            "predicts",
+            2,
+            "in prediction, both use what was noted, and each image is on its own",
+            ("prediction/*",),
+            ("moves",),
+        ),
+    ),
+    cases=_bug_cases,
+    probe=_bug_probe,
+    hints=(
+        "Let your `still_layers` look at the published network. Which layer does it name, and "
+        "what does that layer have in common with one in prediction mode?",
+        "Compare the two lines that create the normalized layers, argument by argument. What is "
+        "the default of the argument that one of them lacks?",
+        "`tf.layers.batch_normalization` has `training=False` unless told otherwise. Everything "
+        "else in the listing can stay as it is.",
+    ),
+    limit=LIMIT,
+)
+
+
+# ---------------------------------------------------------------- mnist-restore
+
+
+def _restore_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, sizes, momentum=0.8, **how):
+        d, n = sizes[0], int(rng.randint(8, 11))
+        inputs = {f"x{i}": batch(rng, n, d).astype(np.float32) for i in (1, 2, 3)}
+        how = {"initialize_first": False, "save_twice": False, **how}
+        return Case(
+            case_id, title, {**inputs, **_weights(rng, *sizes), "momentum": momentum, **how}
+        )
+
+    return [
+        case("fresh", "into a fresh graph", (5, 6, 3)),
+        case(
+            "started", "into a graph that was initialized first", (4, 5, 2), initialize_first=True
+        ),
+        case("earlier", "the earlier of two checkpoints", (6, 4, 3), save_twice=True),
+        case("none", "a network without batch norm", (4, 6, 2), momentum=0.0),
+    ]
+
+
+def _restore_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    save, restore = pair(answer, "the pair `(save_network, restore_network)`")
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "network")
+        with trial() as t:
+            update = _updating(t, inputs)
+            update("x1"), update("x2")
+            call(save, t.session, path, name="save_network")
+            if inputs["save_twice"]:
+                update("x3")
+                call(save, t.session, path + "-later", name="save_network")
+        with trial() as t:
+            return _restored(t, restore, path, inputs)
+
+
+def _updating(t: Trial, inputs: Mapping[str, Any]) -> Callable[[str], Any]:
+    """The case's network with its weights; what comes back moves its statistics."""
+    x, training = t.placeholder(inputs["x1"], "x"), t.flag()
+    _network(t.tf, inputs, training, x)
+    updates = t.tf.get_collection(t.tf.GraphKeys.UPDATE_OPS)
+    return lambda name: t.run(updates, {x: inputs[name], training: True})
+
+
+def _restored(t: Trial, restore: Any, path: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a network with other weights has and says after the restoring."""
+    x = t.placeholder(inputs["x3"], "x")
+    logits = _network(t.tf, inputs, t.flag(), x, other=True)
+    variables, statistics = t.tf.global_variables(), _statistics(t.tf)
+    if inputs["initialize_first"]:
+        t.session.run(t.tf.variables_initializer(variables))
+    call(restore, t.session, path, name="restore_network")
+    missing = t.session.run(t.tf.report_uninitialized_variables(variables)).tolist()
+    if missing:
+        names = ", ".join(sorted(name.decode() for name in missing))
+        without = Odd(f"not to be had, because there is no value for {names}")
+        return {"prediction": without, "statistics": without}
+    prediction, *kept = t.session.run([logits, *statistics], {x: inputs["x3"]})
+    return {"prediction": prediction, "statistics": _joined(kept) if kept else "there are none"}
+
+
+RESTORE = Exercise(
+    id="mnist-restore",
+    lesson=LESSON,
+    title="Save it all, restore it all",
+    answer="checkpoint",
+    parts=(
+        Part("restores", 2, "a fresh network predicts as the saved one did", ("fresh/*", "none/*")),
+        Part(
+            "care",
+            2,
+            "whatever was in the graph before, and from the file that was asked for",
+            ("started/*", "earlier/*"),
+            ("restores",),
+        ),
+    ),
+    cases=_restore_cases,
+    probe=_restore_probe,
+    hints=(
+        "`tf.train.Saver` writes and reads the values of variables. Which variables does the "
+        "network need for a prediction? Compare `tf.trainable_variables()` and "
+        "`tf.global_variables()`.",
+        "A `Saver` made without arguments takes every saveable variable of the current graph. "
+        "Each graph needs a `Saver` of its own, made when the network is there.",
+        "`saver.save(session, path)` in one function, `saver.restore(session, path)` in the "
+        "other. Nothing may write to the variables after `restore`: it needs no initializer.",
+    ),
+    limit=LIMIT,
+    **PRECISION,
+)
+
+EXERCISES = (TRAIN_STEP, AUDIT, FIND_THE_BUG, RESTORE)

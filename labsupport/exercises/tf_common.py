@@ -1,0 +1,297 @@
+"""What the probes of TensorFlow answers share: a fresh graph, a session in it, clear refusals.
+
+A probe opens a `trial`, makes tensors and variables in it, lets the answer build its part of the
+graph, and runs that:
+
+    from labsupport.exercises.tf_common import trial
+
+    def probe(answer, inputs):
+        with trial() as t:
+            x = t.placeholder(inputs["x"], "x")             # is fed with inputs["x"] in every run
+            mean = t.variable(inputs["mean"], "mean")       # float32, a resource variable
+            training = t.flag("training")                   # False unless a run feeds it
+            y = t.build(answer, x, mean, training, name="normalize")
+            y = t.fetchable(y, "the normalized tensor")     # refuses None, NumPy, eager tensors
+            before = t.state()
+            out = t.run(y, {training: True})                # -> NumPy, like Session.run
+            trained = t.value(mean)
+            changed = t.changed_by(lambda: t.run(y))        # -> () or names of variables
+        return {"out": out, "mean": trained, "changes": " and ".join(changed) or "nothing"}
+
+- Every trial is its own graph with its own session: nothing leaks from one case to the next, and
+  students' demos in the notebook's graph are out of the way.
+- Variables are initialized by themselves before the first run that follows their making, also those
+  that the answer makes. A variable whose initial value is another variable's works.
+- Errors become sentences: `build` and `run` raise `Unusable` (or an error of the same class with a
+  plain message, so that the student's own line is shown) for graphs mixed up, placeholders that
+  nobody feeds, variables without a value, NumPy functions and Python's `if` on a tensor.
+  Where a known mistake fails in this way in every case, observe the sentence: `t.attempt(fetch)`
+  returns it as an `Odd` value in place of numbers, and values can be compared and named.
+- Grappler is off, so that what runs is the graph as it was written.
+- `t.slow(value)` is a tensor that takes its time. Feed an update through it, and what does not wait
+  for the update reads the old value for certain: a race that is lost every time can be judged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from labsupport.exercises.common import call
+from labsupport.observe import _NOT_THE_STUDENTS, plain
+from labsupport.vocabulary import Odd, Unusable
+
+
+@contextlib.contextmanager
+def trial(seed: int = 0) -> Iterator[Trial]:
+    """A fresh graph, the default one within the block, with its own session."""
+    from labsupport.tf1 import tf
+
+    with tf.Graph().as_default() as graph:
+        tf.set_random_seed(seed)
+        with tf.Session(graph=graph, config=_plainly(tf)) as session:
+            yield Trial(tf, graph, session)
+
+
+def _plainly(tf):
+    """Session settings: no rewriting of the graph; enough threads for a race to be a race."""
+    config = tf.ConfigProto(
+        inter_op_parallelism_threads=4,
+        intra_op_parallelism_threads=1,
+        use_per_session_threads=True,
+        device_count={"GPU": 0},
+    )
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    config.graph_options.optimizer_options.opt_level = tf.OptimizerOptions.L0
+    return config
+
+
+class Trial:
+    """A graph in which an answer is tried. `tf`, `graph` and `session` may be used directly."""
+
+    def __init__(self, tf, graph, session):
+        self.tf, self.graph, self.session = tf, graph, session
+        self._fed: dict[Any, Any] = {}
+        self._ready: set[str] = set()
+
+    # ------------------------------------------------------------ what the answer gets
+
+    def placeholder(self, value: Any, name: str, dtype: Any = None, shape: Any = None):
+        """A placeholder that every run feeds with `value`, unless it is told otherwise.
+
+        shape: of the placeholder; by default the value's with an open first axis.
+        """
+        value = np.asarray(value, dtype=dtype or np.float32)
+        shape = (None, *value.shape[1:]) if shape is None and value.ndim else shape or ()
+        made = self.tf.placeholder(value.dtype, shape, name=name)
+        self._fed[made] = value
+        return made
+
+    def unfed(self, name: str, shape: Any = (), dtype: Any = np.float32):
+        """A placeholder that no run feeds by itself: who needs it, gets a clear refusal."""
+        return self.tf.placeholder(dtype, shape, name=name)
+
+    def flag(self, name: str = "training", default: bool = False):
+        """A boolean that is `default` unless a run feeds it."""
+        return self.tf.placeholder_with_default(default, (), name=name)
+
+    def variable(self, value: Any, name: str, dtype: Any = np.float32, trainable: bool = False):
+        """A resource variable with this initial value."""
+        value = np.asarray(value, dtype=dtype)
+        return self.tf.Variable(value, name=name, trainable=trainable, use_resource=True)
+
+    def slow(self, value: Any, seconds: float = 0.03):
+        """A tensor of the same value that is there only after some time."""
+        tensor = self.tf.convert_to_tensor(value)
+
+        def wait(number):
+            time.sleep(seconds)
+            return number
+
+        late = self.tf.numpy_function(wait, [tensor], tensor.dtype, name="slow")
+        late.set_shape(tensor.shape)
+        return late
+
+    # ------------------------------------------------------------ building
+
+    def build(self, answer: Any, *arguments: Any, name: str) -> Any:
+        """Call the answer, which should be a function that builds a part of this graph."""
+        try:
+            return call(answer, *arguments, name=name)
+        except (NotImplementedError, TypeError, ValueError) as error:
+            plain_words = _about_building(error)
+            if plain_words is None:
+                raise
+            kind = TypeError if isinstance(error, NotImplementedError) else type(error)
+            raise kind(plain_words).with_traceback(error.__traceback__) from None
+
+    def fetchable(self, value: Any, what: str, operations: bool = True) -> Any:
+        """What `run` can fetch: a tensor of this graph, or (if allowed) an operation or variable.
+
+        what: completes "It should return …". Raises Unusable for everything else.
+        """
+        wanted = f"It should return {what}"
+        if isinstance(value, (list, tuple)):
+            raise Unusable(f"{wanted}; it returns a {type(value).__name__} of {len(value)}.")
+        if value is None:
+            raise Unusable(f"{wanted}; it returns None. Is a `return` missing?")
+        if isinstance(value, (str, bytes)):
+            raise Unusable(f"{wanted}; it returns a string. Return the tensor, not its name.")
+        if type(value).__name__ == "EagerTensor" or not hasattr(value, "graph"):
+            raise Unusable(
+                f"{wanted}; it returns {_kind(value)}, which has its value already. Something in "
+                "the graph is wanted, that gets a value anew in each `session.run`."
+            )
+        if value.graph is not self.graph:
+            raise Unusable(
+                f"{wanted}; it returns something from another graph. Use what the function is "
+                "given, and make everything else inside the function."
+            )
+        try:
+            element = self.graph.as_graph_element(value)
+        except (TypeError, ValueError):
+            raise Unusable(f"{wanted}; it returns {_kind(value)}.") from None
+        if isinstance(element, self.tf.Operation) and not operations:
+            raise Unusable(f"{wanted}; it returns an operation, which has no value.")
+        return value
+
+    # ------------------------------------------------------------ running
+
+    def run(self, fetches: Any, feed: Mapping[Any, Any] | None = None) -> Any:
+        """`session.run` with the usual feeds and those given. Raises Unusable, with a sentence."""
+        self.initialize()
+        try:
+            return self.session.run(fetches, {**self._fed, **(feed or {})})
+        except self.tf.errors.OpError as error:
+            raise Unusable(_about_running(error)) from None
+
+    def attempt(self, fetches: Any, feed: Mapping[Any, Any] | None = None) -> Any:
+        """Like `run`; where that fails, the sentence, as an Odd value."""
+        try:
+            return self.run(fetches, feed)
+        except Unusable as error:
+            return Odd(str(error))
+
+    def steps(self, fetches: Any, count: int, feed: Mapping[Any, Any] | None = None) -> list:
+        """What `count` runs give, one after another."""
+        return [self.run(fetches, feed) for _ in range(count)]
+
+    def initialize(self) -> None:
+        """Give every variable that has none yet its initial value."""
+        fresh = [v for v in self.variables() if v.name not in self._ready]
+        if fresh:
+            self._ready.update(v.name for v in fresh)
+            try:
+                self.session.run(self.tf.variables_initializer(fresh), self._fed)
+            except self.tf.errors.FailedPreconditionError:  # one starts from another
+                self._initialize_in_order(fresh)
+            except self.tf.errors.OpError as error:
+                raise Unusable(_about_running(error)) from None
+
+    def _initialize_in_order(self, variables: list) -> None:
+        for variable in variables:
+            try:
+                self.session.run(variable.initializer, self._fed)
+            except self.tf.errors.OpError as error:
+                raise Unusable(_about_running(error)) from None
+
+    # ------------------------------------------------------------ looking
+
+    def variables(self) -> list:
+        """All variables of the graph, local ones too, in the order of their making."""
+        return [*self.tf.global_variables(), *self.tf.local_variables()]
+
+    def value(self, variable: Any) -> np.ndarray:
+        """The value that a variable has now. Runs nothing else, adds nothing to the graph."""
+        self.initialize()
+        return self.session.run(variable)
+
+    def set(self, variable: Any, value: Any) -> None:
+        """Give a variable a value."""
+        self.initialize()
+        variable.load(np.asarray(value, dtype=variable.dtype.base_dtype.as_numpy_dtype))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The values of all variables by name."""
+        self.initialize()
+        return self.session.run({variable.name: variable for variable in self.variables()})
+
+    def changed_by(self, do: Callable[[], Any]) -> tuple[str, ...]:
+        """Names (without the ":0") of the variables that have other values after `do()`."""
+        before = self.state()
+        do()
+        after = self.state()
+        return tuple(
+            name.partition(":")[0]
+            for name in after
+            if not np.array_equal(before.get(name), after[name])
+        )
+
+
+# ---------------------------------------------------------------- errors, in plain words
+
+
+def _about_building(error: Exception) -> str | None:
+    """Plain words for an error met while building a graph; None if its own will do."""
+    text = str(error)
+    if "to a numpy array" in text and "symbolic" in text:
+        return (
+            "NumPy cannot compute with a tensor: it has no value while the graph is being built. "
+            "Use the function of the same name in `tf`."
+        )
+    if "as a Python `bool`" in text:
+        return (
+            "Python's `if`, `and`, `or` and `not` ask for a value now, and a tensor has none while "
+            "the graph is being built."
+        )
+    if "Iterating over a symbolic" in text:
+        return "A tensor cannot be looped over while the graph is being built: it has no value yet."
+    if "from the same graph" in text or "not an element of this graph" in text:
+        return (
+            "Something from another graph is used here. Use what the function is given, and make "
+            "everything else inside the function."
+        )
+    return None
+
+
+def _about_running(error: Any) -> str:
+    """A sentence about an error met while a graph ran, with the student's line if it is known."""
+    text = error.message
+    name = error.op.name if error.op is not None else ""
+    if "must feed a value for placeholder" in text:
+        quoted = text.partition("placeholder tensor '")[2].partition("'")[0] or name
+        return f"Running this needs a value for the placeholder `{quoted}`, and none is fed here."
+    if "uninitialized" in text:
+        quoted = text.partition("find variable ")[2].partition(".")[0]
+        quoted = quoted or text.partition("uninitialized value ")[2].split("\n")[0].strip()
+        return f"The variable `{quoted or name}` is read before it has a value."
+    node = text.rpartition("Node: ")[2].partition("\n")[2] or text
+    first = next((line.strip() for line in node.splitlines() if line.strip()), text)
+    sentence = f"Running it fails: {first[:200].rstrip('.')}."
+    line = _line_of(error.op)
+    return f"{sentence} It is the operation made in `{line}`." if line else sentence
+
+
+def _line_of(operation: Any) -> str:
+    """The student's line that made an operation, "" if it is not known."""
+    with contextlib.suppress(Exception):
+        own = [f for f in operation.traceback if not f[0].startswith(_NOT_THE_STUDENTS)]
+        if own:
+            return linecache.getline(own[-1][0], own[-1][1]).strip()[:120]
+    return ""
+
+
+def _kind(value: Any) -> str:
+    if type(value).__name__ == "EagerTensor":
+        return "an eager tensor"
+    if callable(value):
+        return "a function"
+    seen = plain(value)
+    if isinstance(seen, str):
+        return str(seen)
+    return "a number" if seen.shape == () else f"an array of shape {seen.shape}"

@@ -1,0 +1,490 @@
+"""Exercises of lesson 06_update_ops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from labsupport.exercises.common import affine, batch, images, moments_fact, pair
+from labsupport.exercises.tf_common import Trial, trial
+from labsupport.observe import plain
+from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
+
+LESSON = "06_update_ops"
+NOTHING = "nothing"
+
+#: TensorFlow computes in float32, and its sums run in an order of their own.
+PRECISION = dict(rtol=1e-3, atol=1e-4)
+LIMIT = 20.0  # the first check may have to wait for TensorFlow
+
+
+def _ops(t: Trial, answer: Any, what: str) -> list[Any]:
+    """What was returned, as a list of things that a session can run."""
+    found = list(answer) if isinstance(answer, (list, tuple)) else [answer]
+    return [t.fetchable(one, what) for one in found]
+
+
+def _values(t: Trial, variables: Sequence[Any]) -> np.ndarray:
+    """The values of variables, one after the other."""
+    return np.concatenate([t.value(variable).ravel() for variable in variables] or [np.zeros(0)])
+
+
+def _frozen(t: Trial) -> list[Any]:
+    """The global variables that no optimizer may change."""
+    trained = {variable.name for variable in t.tf.trainable_variables()}
+    return [variable for variable in t.tf.global_variables() if variable.name not in trained]
+
+
+# ---------------------------------------------------------------- uo-train-op
+
+WEIGHTS, STATISTICS, EXTRA = "weights", "moving statistics", "the update of the third layer"
+LOSS_ALONE = "what computing the loss alone changes"
+
+
+def _train_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, xs, layers, momentum, **more):
+        inputs = {f"x{i}": x for i, x in enumerate(xs, 1)}
+        d = xs[0].shape[-1]
+        for layer in range(max(layers, 1)):
+            inputs[f"kernel{layer}"] = rng.uniform(0.3, 0.9, (d, d)) * rng.choice([-1, 1], (d, d))
+        rate = float(rng.uniform(0.05, 0.2))
+        return Case(
+            case_id, title, {**inputs, "layers": layers, "momentum": momentum, "rate": rate, **more}
+        )
+
+    n, d = int(rng.randint(6, 9)), int(rng.randint(3, 5))
+    three = [batch(rng, size, 3) for size in (4, n, 5)]
+    return [
+        case("one", "one batch norm, one step", [batch(rng, n, d)], 1, 0.9),
+        case(
+            "three",
+            "two batch norms and a third layer with an update, three steps",
+            three,
+            2,
+            0.75,
+            extra=True,
+        ),
+        case("images", "a batch norm of images", [images(rng, (3, 2, 4, 3), axis=3)], 1, 0.8),
+        case("none", "a network without batch norm", [0.3 * batch(rng, 5, 3)], 0, 0.8),
+    ]
+
+
+def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    batches = [inputs[name] for name in sorted(inputs) if name[0] == "x"]
+    with trial() as t:
+        x, training = t.placeholder(batches[0], "x"), t.flag()
+        loss = _loss(t, x, training, inputs)
+        learned, frozen = t.tf.trainable_variables(), _frozen(t)
+        count = t.variable(0.0, "count")
+        if inputs.get("extra"):
+            t.tf.add_to_collection(t.tf.GraphKeys.UPDATE_OPS, t.tf.assign_add(count, 1.0).op)
+        optimizer = t.tf.train.GradientDescentOptimizer(inputs["rate"])
+        step = t.build(answer, loss, optimizer, name="make_train_op")
+        step = _ops(t, step, "one op that trains and updates")
+        values = {}
+        if len(batches) == 1:
+            alone = t.changed_by(lambda: t.run(loss, {training: True}))
+            values[LOSS_ALONE] = " and ".join(alone) or NOTHING
+        for one in batches:
+            t.run(step, {x: one, training: True})
+        values[WEIGHTS] = _values(t, learned)
+        if frozen:
+            values[STATISTICS] = _values(t, frozen)
+        if inputs.get("extra"):
+            values[EXTRA] = f"ran {t.value(count):.0f} times in {len(batches)} steps"
+        return values
+
+
+def _loss(t: Trial, x: Any, training: Any, inputs: Mapping[str, Any]) -> Any:
+    """The loss of a small network with as many batch norms as the case says."""
+    h = x
+    for layer in range(max(inputs["layers"], 1)):
+        if inputs["layers"]:
+            h = t.tf.layers.batch_normalization(h, training=training, momentum=inputs["momentum"])
+        kernel = t.tf.constant_initializer(inputs[f"kernel{layer}"])
+        h = t.tf.layers.dense(h, inputs[f"kernel{layer}"].shape[1], kernel_initializer=kernel)
+    return t.tf.reduce_mean(t.tf.square(h - 1.5))
+
+
+def _still_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    if EXTRA in right and seen[EXTRA] != right[EXTRA]:
+        return f"The update of the third layer {seen[EXTRA]}; it should have: {right[EXTRA]}."
+    for name in (STATISTICS, WEIGHTS):
+        if name in right and not np.allclose(seen[name], right[name], **PRECISION):
+            return f"The {name} are not what one step after the other should make of them."
+    return None
+
+
+TRAIN_OP = Exercise(
+    id="uo-train-op",
+    lesson=LESSON,
+    title="A train op that also updates",
+    answer="make_train_op",
+    parts=(
+        Part("statistics", 4, "each run moves the moving statistics once", (f"*/{STATISTICS}",)),
+        Part(
+            "weights",
+            2,
+            "each run is one step of the optimizer",
+            (f"*/{WEIGHTS}",),
+            ("statistics",),
+        ),
+        Part("collection", 1, "whatever is in the collection runs once", (f"*/{EXTRA}",)),
+        Part(
+            "loss",
+            1,
+            "computing the loss changes nothing",
+            (f"*/{LOSS_ALONE}", "*/inputs"),
+            ("statistics", "weights"),
+        ),
+    ),
+    cases=_train_cases,
+    probe=_train_probe,
+    hints=(
+        "`tf.get_collection(tf.GraphKeys.UPDATE_OPS)` gives the list of ops. Print it: how many "
+        "are there for two batch norms?",
+        "Running what you return must run these ops and the optimizer's step. Lesson 04 has two "
+        "ways to make one op out of several.",
+        "If you use `tf.control_dependencies`: only ops made **inside** the block wait. Which call "
+        "makes the op that changes the weights, and where does it stand?",
+    ),
+    facts=(_still_fact,),
+    limit=LIMIT,
+    **PRECISION,
+)
+
+
+# ---------------------------------------------------------------- uo-which
+
+OWN, OTHERS, NEEDS = "the network's own statistics", "the others' statistics", "placeholders needed"
+ONLY_ITS_OWN = "only the network's own"
+TOWER = "2nd call"
+
+
+def _which_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, networks, asked, **more):
+        xs = {f"x{i}": batch(rng, 5, 3) for i in range(len(networks))}
+        return Case(case_id, title, {**xs, "networks": networks, "asked": asked, **more})
+
+    first, second = (("critic", "actor"), ("student", "teacher"))[rng.randint(2)]
+    return [
+        case("single", "one network", [first], first),
+        case("two", "two networks", [first, second], second),
+        case("longer", "a network whose name goes on", [first, f"{first}_2"], first),
+        case("inside", "a name inside another name", [f"old_{first}", first], first),
+        case(
+            "nested", "networks within a scope", [f"gan/{first}", f"gan/{second}"], f"gan/{first}"
+        ),
+        case("again", "the same network on two inputs", [first], first, again=True),
+        case("deep", "two batch norms in each", [first, second], first, depth=2),
+    ]
+
+
+def _which_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    asked = inputs["asked"]
+    with trial() as t:
+        fed, own, others = {}, [], []
+        for number, scope in enumerate(inputs["networks"]):
+            x = t.unfed(f"x_of_{scope.replace('/', '_')}", (None, 3))
+            before = set(map(id, _frozen(t)))
+            _network(t, scope, x, inputs.get("depth", 1))
+            fresh = [variable for variable in _frozen(t) if id(variable) not in before]
+            (own if scope == asked else others).extend(fresh)
+            fed[x] = inputs[f"x{number}"]
+            if scope == asked:
+                own_x = x
+            if inputs.get("again"):
+                x = t.unfed("x_of_the_second_call", (None, 3))
+                _network(t, scope, x, inputs.get("depth", 1), reuse=True)
+                fed[x] = 10 + inputs[f"x{number}"]
+        found = _ops(t, t.build(answer, asked, name="updates_of"), "a list of ops")
+        alone = t.attempt(found, {own_x: fed[own_x]})
+        if isinstance(alone, Odd):
+            t.run(found, fed)
+        return {
+            NEEDS: Odd(f"more: {alone}") if isinstance(alone, Odd) else ONLY_ITS_OWN,
+            OWN: _values(t, own),
+            OTHERS: _values(t, others),
+        }
+
+
+def _network(t: Trial, scope: str, x: Any, depth: int, reuse: bool = False) -> None:
+    with t.tf.variable_scope(scope, reuse=reuse):
+        for layer in range(depth):
+            x = t.tf.layers.batch_normalization(x, training=True, momentum=0.8, name=f"bn_{layer}")
+
+
+def _which_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    if isinstance(seen[NEEDS], Odd):
+        return f"To run what you return takes {seen[NEEDS]}"
+    if not np.allclose(seen[OTHERS], right[OTHERS], **PRECISION):
+        return "Running what you return moves the statistics of another network."
+    if not np.allclose(seen[OWN], right[OWN], **PRECISION):
+        return "Running what you return does not move all statistics of this network by one step."
+    return None
+
+
+WHICH = Exercise(
+    id="uo-which",
+    lesson=LESSON,
+    title="The updates of one network",
+    answer="updates_of",
+    parts=(
+        Part("own", 3, "all of this network's statistics move", (f"*/{OWN}",)),
+        Part(
+            "others",
+            3,
+            "nothing else moves or is needed",
+            (f"*/{OTHERS}", f"*/{NEEDS}", "*/inputs"),
+            ("own",),
+        ),
+    ),
+    cases=_which_cases,
+    probe=_which_probe,
+    hints=(
+        "Look at the names: `[op.name for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS)]`. "
+        "What do those of one network have in common?",
+        "`tf.get_collection` has a second argument, `scope`: it keeps the names that start with "
+        "it. Which names start with `net`, besides those of the network `net`?",
+        "Print the names when `net` has been called a second time with `reuse=True`. Which "
+        "character follows `net` in the names you want, and which in the others?",
+    ),
+    facts=(_which_fact,),
+    limit=LIMIT,
+    **PRECISION,
+)
+
+
+# ---------------------------------------------------------------- uo-in-place
+
+CHANGES, MEAN, VAR = "what a prediction changes", "moving mean", "moving variance"
+ALL_OF = {MEAN: 0.0, VAR: 1.0}
+
+
+def _in_place_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, what, sizes, momentum, eps, scale=10.0):
+        d = int(rng.randint(3, 5))
+        gamma, beta = affine(rng, d)
+        inputs = {f"x{i}": scale * batch(rng, n, d) for i, n in enumerate(sizes, 1)}
+        inputs.update(gamma=gamma, beta=beta)
+        inputs["mean"] = scale * rng.uniform(1.0, 4.0, d) * rng.choice([-1, 1], d)
+        inputs["var"] = scale**2 * rng.uniform(2.0, 9.0, d)
+        return Case(case_id, title, {**inputs, "what": what, "momentum": momentum, "eps": eps})
+
+    n, large = int(rng.randint(6, 9)), float(rng.uniform(2.0, 4.0))
+    return [
+        case("train", "training, one step", "train", [n], 0.8, 1e-3),
+        case("train-three", "training, three steps", "train", [4, n, 5], 0.75, 1e-3),
+        case("train-eps", "training, a large ε", "train", [6], 0.9, large, 1.0),
+        # The momentum of 1 keeps the statistics where they are even in an answer that moves them
+        # in a prediction: otherwise chance would decide which of the two comes first.
+        case("predict", "prediction", "predict", [5], 1.0, 1e-3),
+        case("predict-eps", "prediction, a large ε", "predict", [5], 1.0, large, 1.0),
+        case("still", "two predictions, and what they leave behind", "still", [4, n], 0.7, 1e-3),
+        case("apart", "two layers on two inputs, the second alone", "apart", [5, 5], 0.7, 1e-3),
+        case("learn", "two steps of an optimizer", "learn", [n, n], 0.8, 1e-3),
+    ]
+
+
+def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    batches = [inputs[name] for name in sorted(inputs) if name[0] == "x"]
+    what, flag = inputs["what"], inputs["what"] in ("train", "apart", "learn")
+
+    with trial() as t:
+
+        def layer(x):
+            given = (x, training, inputs["momentum"], inputs["eps"])
+            y = t.build(answer, *given, name="batch_norm_in_place")
+            return t.fetchable(y, "a tensor", operations=False)
+
+        x, training = t.placeholder(batches[0], "x"), t.flag()
+        if what == "apart":
+            first = t.unfed("x_of_the_first", (None, batches[0].shape[1]))
+            layer(first)
+            earlier = _moving(t, _frozen(t))
+        known = {variable.name for variable in t.tf.global_variables()}
+        y = layer(x)
+        moving = _moving(t, [v for v in _frozen(t) if v.name not in known])
+        _put(t, [v for v in t.tf.trainable_variables() if v.name not in known], inputs)
+
+        if what == "apart":
+            out = t.attempt(y, {training: True})
+            needs = Odd(f"more: {out}") if isinstance(out, Odd) else ONLY_ITS_OWN
+            if isinstance(out, Odd):
+                t.run(y, {training: True, first: batches[1]})
+            return {NEEDS: needs, **_look(t, moving), OTHERS: _values(t, list(earlier.values()))}
+        if what == "learn":
+            loss = t.tf.reduce_mean(t.tf.square(y - 1.0))
+            step = t.tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+            for one in batches:
+                t.run(step, {x: one, training: True})
+            return _look(t, moving)
+        if what == "train":
+            out = [t.run(y, {x: one, training: flag}) for one in batches][-1]
+            return {"y": out, **_look(t, moving)}
+        t.set(moving[MEAN], inputs["mean"])
+        t.set(moving[VAR], inputs["var"])
+        if what == "still":
+            run = lambda: [t.run(y, {x: one, training: False}) for one in batches]  # noqa: E731
+            changed = t.changed_by(run)
+            return {CHANGES: _roles(moving, changed) or NOTHING}
+        return {"y": t.run(y, {training: False})}
+
+
+def _moving(t: Trial, variables: Sequence[Any]) -> dict[str, Any]:
+    """The moving mean and variance among variables that are not trained: by their start values."""
+    found = {
+        name: [v for v in variables if v.shape.ndims and np.all(t.value(v) == start)]
+        for name, start in ALL_OF.items()
+    }
+    if any(len(of_name) != 1 for of_name in found.values()):
+        raise Unusable(
+            "One call should make one moving mean (all 0) and one moving variance (all 1), as "
+            f"variables that are not trainable; there are {len(found[MEAN])} and {len(found[VAR])}."
+        )
+    return {name: of_name[0] for name, of_name in found.items()}
+
+
+def _put(t: Trial, trainable: Sequence[Any], inputs: Mapping[str, Any]) -> None:
+    """Give γ and β, known by their start values, other ones."""
+    for name, start in (("gamma", 1.0), ("beta", 0.0)):
+        of_name = [v for v in trainable if np.all(t.value(v) == start)]
+        if len(of_name) == 1:
+            t.set(of_name[0], inputs[name].reshape(of_name[0].shape.as_list()))
+
+
+def _look(t: Trial, moving: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {name: t.value(variable).ravel() for name, variable in moving.items()}
+
+
+def _roles(moving: Mapping[str, Any], changed: Sequence[str]) -> str:
+    roles = {variable.name.partition(":")[0]: name for name, variable in moving.items()}
+    return " and ".join(f"the {roles[name]}" if name in roles else name for name in changed)
+
+
+def _in_place_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    if seen.get(CHANGES, NOTHING) != NOTHING:
+        return f"A prediction should change nothing; yours changes {seen[CHANGES]}."
+    if isinstance(seen.get(NEEDS), Odd):
+        return f"To run the second layer takes {seen[NEEDS]}"
+    for name, start in ALL_OF.items():
+        if name not in right or np.allclose(seen[name], right[name], **PRECISION):
+            continue
+        if np.allclose(seen[name], start):
+            return f"The {name} has not moved, though `y` was run with True."
+        factor = np.median((seen[name] - start) / (right[name] - start))
+        return f"The {name} has moved {factor:.3g} times as far as it should."
+    if inputs["what"] == "train" and "y" in right:
+        return moments_fact("y", (0,), "feature")(inputs, right, seen)
+    return None
+
+
+IN_PLACE = Exercise(
+    id="uo-in-place",
+    lesson=LESSON,
+    title="A batch norm that brings its updates along",
+    answer="batch_norm_in_place",
+    parts=(
+        Part("train", 1, "fed True, `y` is the training output", ("train*/y",)),
+        Part(
+            "updates",
+            3,
+            "fed True, running `y` moves the statistics once",
+            ("train*/moving *", "learn/moving *"),
+        ),
+        Part(
+            "predict",
+            1,
+            "fed False, it is the prediction and changes nothing",
+            ("predict*/y", "still/*"),
+            ("updates",),
+        ),
+        Part(
+            "apart",
+            2,
+            "it runs no updates but its own",
+            ("apart/*", "train*/inputs", "predict*/inputs", "learn/inputs"),
+            ("updates",),
+        ),
+    ),
+    cases=_in_place_cases,
+    probe=_in_place_probe,
+    hints=(
+        "`tf.layers.batch_normalization` makes the output and, at the same time, puts its updates "
+        "into the collection. Which ops have come in by your call?",
+        "Make an op that passes the output on unchanged and waits for these updates. Where must "
+        "that op be made?",
+        "`tf.layers.BatchNormalization(…)` is the same as an object: after "
+        "`y = layer(x, training=training)` its own updates are in `layer.updates`.",
+    ),
+    facts=(_in_place_fact,),
+    limit=LIMIT,
+    **PRECISION,
+)
+
+
+# ---------------------------------------------------------------- uo-hide
+
+HIDES = "training and prediction agree, though nothing was ever updated"
+SHOWS = "training and prediction differ by more than 2 in every feature"
+CENTRED = "training and prediction differ: its means are 0, but its variances are not 1"
+A_LITTLE = "training and prediction differ a little: by less than 1 in every feature"
+IN_SOME = "training and prediction differ by more than 2 in one feature, but not in every one"
+BETWEEN = "training and prediction differ, but by less than 2 in every feature"
+
+
+def _hide_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    first, second = pair(answer, "two batches, `(x_hides, x_shows)`")
+    return {"x_hides": _gap(first), "x_shows": _gap(second)}
+
+
+def _gap(x: Any) -> str:
+    """What a batch says about a layer whose updates never ran, as a sentence."""
+    x = plain(x)
+    if isinstance(x, str):
+        what = x if isinstance(x, Odd) else f"the string {x!r}"
+        return f"it should be an array of shape (m, D), and it is {what}"
+    if x.ndim != 2 or x.shape[0] < 4 or x.shape[1] < 2:
+        return f"it needs at least 4 samples of at least 2 features, and its shape is {x.shape}"
+    if not np.isfinite(x).all() or np.abs(x).max() > 1e6:
+        return "it holds numbers that are not finite, or beyond a million"
+    if x.std(axis=0).min() < 0.1:
+        return "one of its features hardly varies (standard deviation under 0.1)"
+    with trial() as t:
+        fed, training = t.placeholder(x, "x"), t.flag()
+        y = t.tf.layers.batch_normalization(fed, training=training)
+        gap = np.abs(t.run(y, {training: True}) - t.run(y, {training: False})).max(axis=0)
+    if gap.max() < 0.01:
+        return HIDES
+    if gap.min() > 2:
+        return SHOWS
+    if np.abs(x.mean(axis=0)).max() < 0.005:
+        return CENTRED
+    if gap.max() < 2:
+        return A_LITTLE if gap.max() < 1 else BETWEEN
+    return IN_SOME
+
+
+HIDE = Exercise(
+    id="uo-hide",
+    lesson=LESSON,
+    title="Break it: data on which a forgotten update does not show",
+    answer="test_batches",
+    parts=(
+        Part("hides", 1, "`x_hides` shows no difference", ("*/x_hides",)),
+        Part("shows", 1, "`x_shows` shows one in every feature", ("*/x_shows", "*/inputs")),
+    ),
+    cases=lambda rng: [Case("both", "your two batches", {})],
+    probe=_hide_probe,
+    hints=(
+        "What do the moving mean and the moving variance of a layer hold that was never updated?",
+        "The prediction is then x/√(1 + ε). For which batches is the training output the same?",
+        "A mean of 0 and a variance of 1, exactly: `np.random.randn` gives neither, but one "
+        "subtraction and one division make both. For `x_shows`, stay far away from that.",
+    ),
+    limit=LIMIT,
+)
+
+EXERCISES = (TRAIN_OP, WHICH, IN_PLACE, HIDE)

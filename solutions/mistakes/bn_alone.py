@@ -1,0 +1,171 @@
+"""Known answers to `bn-alone`: wrong ones with their questions, and right ones."""
+
+import numpy as np
+
+from labsupport.authoring.catalogue import mistake, variant
+
+
+def alone(layer, x, training=False):
+    return np.vstack([layer(x[i : i + 1], training=training) for i in range(len(x))])
+
+
+@mistake(
+    "in-training-mode",
+    "You test the layer in training mode, where it is meant to look at its batch",
+    "With which value of `training` does a layer predict?",
+    see="C33",
+)
+def in_training_mode(layer, x):
+    return np.allclose(layer(x, training=True), alone(layer, x, training=True))
+
+
+@mistake(
+    "first-sample-only",
+    "You compare only the first sample",
+    "What would your test say of a layer that mixes every sample but the first?",
+    see="C33",
+)
+def first_sample_only(layer, x):
+    return np.allclose(layer(x, training=False)[:1], layer(x[:1], training=False))
+
+
+@mistake(
+    "same-call-twice",
+    "You compare the whole batch with the whole batch: no sample is ever alone",
+    "What would your test say of a layer that subtracts the mean of the batch?",
+    see="C33",
+)
+def same_call_twice(layer, x):
+    return np.allclose(layer(x, training=False), layer(x, training=False))
+
+
+@mistake(
+    "reversed-batch",
+    "You only change the order of the batch, which its mean and variance do not notice",
+    "What would your test say of a layer that subtracts the mean of the batch?",
+    see="C33",
+)
+def reversed_batch(layer, x):
+    return np.allclose(layer(x, training=False), layer(x[::-1], training=False)[::-1])
+
+
+@mistake(
+    "doubled-batch",
+    "You put every sample into the batch twice, which its mean and variance do not notice",
+    "What is the mean of (1, 3), and of (1, 3, 1, 3)?",
+    see="A10",
+)
+def doubled_batch(layer, x):
+    twice = layer(np.concatenate([x, x]), training=False)
+    return np.allclose(layer(x, training=False), twice[: len(x)])
+
+
+@mistake(
+    "halves",
+    "You compare the whole batch with its halves: no sample is ever alone",
+    "What would your test say of a layer that goes wrong only for a batch of one?",
+    see="A17",
+)
+def halves(layer, x):
+    middle = len(x) // 2
+    first, last = layer(x[:middle], training=False), layer(x[middle:], training=False)
+    return np.allclose(layer(x, training=False), np.vstack([first, last]))
+
+
+@mistake(
+    "exactly-equal",
+    "You ask for equality to the last digit, and floating-point numbers do not give that",
+    "What is `0.1 + 0.2 == 0.3`? Must two orders of summing agree in every digit?",
+    see="lesson 02",
+)
+def exactly_equal(layer, x):
+    return np.array_equal(layer(x, training=False), alone(layer, x))
+
+
+@mistake(
+    "means-compared",
+    "You compare the means of the predictions, not the predictions",
+    "What is the mean of a feature that has its own mean subtracted, with others and alone?",
+    see="E50",
+)
+def means_compared(layer, x):
+    return np.allclose(layer(x, training=False).mean(axis=0), alone(layer, x).mean(axis=0))
+
+
+@mistake(
+    "all-innocent",
+    "Your test says True of every layer",
+    "Which numbers does your test compare? When would it say False?",
+    see="lesson 02: shapes compared",
+)
+def all_innocent(layer, x):
+    return layer(x, training=False).shape == alone(layer, x).shape
+
+
+@mistake(
+    "all-guilty",
+    "Your test says False of every layer",
+    "What would it say of a layer that multiplies by 3 and adds 1? What does it compare there?",
+    see="lesson 02: shapes compared",
+)
+def all_guilty(layer, x):
+    return layer(x, training=False).shape == layer(x[:1], training=False).shape
+
+
+@mistake(
+    "any-sample",
+    "You say True if any number agrees; all of them must",
+    "`any` or `all`: which one does a single wrong prediction turn to False?",
+    see="lesson 02",
+)
+def any_sample(layer, x):
+    return np.isclose(layer(x, training=False), alone(layer, x)).any()
+
+
+@mistake(
+    "inverted",
+    "Your answers are the wrong way round",
+    "What should the function say of a layer that is in order: True or False?",
+    see="lesson 02",
+)
+def inverted(layer, x):
+    return not np.allclose(layer(x, training=False), alone(layer, x))
+
+
+# ---------------------------------------------------------------- right, written otherwise
+
+
+@variant("a loop that stops at the first difference")
+def early_exit(layer, x):
+    together = layer(x, training=False)
+    for i in range(len(x)):
+        if np.abs(layer(x[i : i + 1], training=False) - together[i]).max() > 1e-6:
+            return False
+    return True
+
+
+@variant("alone first, the flag by position")
+def alone_first(layer, x):
+    one_by_one = [layer(row[None], False)[0] for row in x]
+    return np.allclose(one_by_one, layer(x, False))
+
+
+@variant("np.split and np.isclose")
+def by_split(layer, x):
+    parts = np.concatenate([layer(part, training=False) for part in np.split(x, len(x))])
+    return np.isclose(parts, layer(x, training=False)).all()
+
+
+@variant("largest difference")
+def largest_difference(layer, x):
+    together = layer(x, training=False)
+    differences = [abs(layer(x[[i]], training=False) - together[i]) for i in range(len(x))]
+    return bool(np.max(differences) < 1e-5)
+
+
+@variant("all, over a generator")
+def by_generator(layer, x):
+    y = layer(x, training=False)
+    return all(
+        np.allclose(layer(x[i : i + 1], training=False), y[i : i + 1]) for i in range(len(x))
+    )

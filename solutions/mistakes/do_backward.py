@@ -1,0 +1,361 @@
+"""Known answers to `do-backward`: wrong ones with their questions, and right ones."""
+
+import numpy as np
+
+from labsupport.authoring.catalogue import mistake, variant
+
+
+def fresh(shape, drop_prob):
+    return np.random.random_sample(shape) >= drop_prob
+
+
+def divide(y, by):
+    return y / by if by else np.zeros_like(y)
+
+
+class Right:
+    """Dropout as it should be; the mistakes change one method of it."""
+
+    def __init__(self, drop_prob):
+        self.drop_prob = drop_prob
+
+    def __call__(self, x, training):
+        self.factor = np.ones(x.shape)
+        if training:
+            self.factor = divide(fresh(x.shape, self.drop_prob), 1 - self.drop_prob)
+        return x * self.factor
+
+    def backward(self, dy):
+        return dy * self.factor
+
+    def forget_mask(self, dy):
+        """What the factor would be if it were drawn now."""
+        return divide(fresh(dy.shape, self.drop_prob), 1 - self.drop_prob)
+
+
+@mistake(
+    "draws-again",
+    "`backward` draws a new mask: the gradient goes to numbers that were dropped",
+    "If xᵢ was dropped, what does a small change of it do to the loss? Who was dropped?",
+    see="H80",
+)
+class DrawsAgain(Right):
+    def __call__(self, x, training):
+        self.training = training
+        return super().__call__(x, training)
+
+    def backward(self, dy):
+        return dy * self.forget_mask(dy) if self.training else dy
+
+
+@mistake(
+    "no-factor",
+    "The gradient meets the mask, but not the factor 1 / (1 − drop_prob)",
+    "For a kept number yᵢ = xᵢ / (1 − drop_prob). What is its derivative?",
+    see="H81",
+)
+class NoFactor(Right):
+    def backward(self, dy):
+        return dy * (self.factor != 0)
+
+
+@mistake(
+    "factor-twice",
+    "The gradient is divided by 1 − drop_prob twice",
+    "Does the mask that you kept hold ones, or is it scaled already?",
+    see="H81",
+)
+class FactorTwice(Right):
+    def backward(self, dy):
+        training = (self.factor != 1).any() or self.drop_prob in (0, 1)
+        return divide(dy * self.factor, 1 - self.drop_prob) if training else dy
+
+
+@mistake(
+    "by-keep",
+    "The gradient is multiplied by 1 − drop_prob where the forward pass divided by it",
+    "If y = 4x, is dx larger or smaller than dy?",
+    see="H81",
+)
+class ByKeep(Right):
+    def __call__(self, x, training):
+        self.keep = 1 - self.drop_prob if training else 1
+        return super().__call__(x, training)
+
+    def backward(self, dy):
+        return dy * (self.factor != 0) * self.keep
+
+
+@mistake(
+    "no-mask",
+    "The gradient passes as if nothing had been dropped",
+    "If xᵢ was dropped, what does a small change of it do to the loss?",
+    see="H80",
+)
+class NoMask(Right):
+    def backward(self, dy):
+        return dy
+
+
+@mistake(
+    "factor-without-mask",
+    "The gradient is scaled, but passes to dropped numbers too",
+    "If xᵢ was dropped, what does a small change of it do to the loss?",
+    see="H80",
+)
+class FactorWithoutMask(Right):
+    def __call__(self, x, training):
+        self.keep = 1 - self.drop_prob if training else 1
+        return super().__call__(x, training)
+
+    def backward(self, dy):
+        return divide(dy, self.keep)
+
+
+@mistake(
+    "opposite-mask",
+    "The gradient goes to just the numbers that were dropped",
+    "Is your mask True where a number is kept, or where it is dropped? In both methods?",
+    see="H80",
+)
+class OppositeMask(Right):
+    def backward(self, dy):
+        if (self.factor == 1).all():
+            return dy
+        return divide(dy * (self.factor == 0), 1 - self.drop_prob)
+
+
+@mistake(
+    "mask-from-output",
+    "You take the mask from y: where x is 0, a kept number looks like a dropped one",
+    "After a ReLU many xᵢ are 0. If such an xᵢ was kept, what is ∂yᵢ/∂xᵢ?",
+    see="public answers: cache misread",
+)
+class MaskFromOutput(Right):
+    def __call__(self, x, training):
+        self.y, self.training = super().__call__(x, training), training
+        return self.y
+
+    def backward(self, dy):
+        return divide(dy * (self.y != 0), 1 - self.drop_prob) if self.training else dy
+
+
+@mistake(
+    "times-output",
+    "You multiply dy by y; it should meet what x was multiplied by",
+    "yᵢ = aᵢ xᵢ. What is ∂yᵢ/∂xᵢ: yᵢ or aᵢ?",
+    see="public answers: cache misread",
+)
+class TimesOutput(Right):
+    def __call__(self, x, training):
+        self.y, self.training = super().__call__(x, training), training
+        return self.y
+
+    def backward(self, dy):
+        return dy * self.y if self.training else dy
+
+
+@mistake(
+    "stale-mask",
+    "After `training=False` the gradient still meets the mask of the last training step",
+    "With training=False, y = x. What is ∂yᵢ/∂xᵢ, and what does your layer hold?",
+    see="H80",
+)
+class StaleMask(Right):
+    def __call__(self, x, training):
+        return super().__call__(x, True) if training else x
+
+
+@mistake(
+    "scales-prediction-gradient",
+    "With `training=False` the gradient is divided by 1 − drop_prob",
+    "With training=False, y = x. What is ∂yᵢ/∂xᵢ?",
+    see="H75",
+)
+class ScalesPredictionGradient(Right):
+    def __call__(self, x, training):
+        y = super().__call__(x, training)
+        if not training:
+            self.factor = divide(self.factor, 1 - self.drop_prob)
+        return y
+
+
+@mistake(
+    "drawn-once",
+    "The mask is drawn once and kept for ever: it should be drawn at every forward pass",
+    "When does your layer draw? Which weights would never be trained?",
+    see="H83",
+)
+class DrawnOnce(Right):
+    masks = None
+
+    def __call__(self, x, training):
+        self.masks = {} if self.masks is None else self.masks
+        self.factor = np.ones(x.shape)
+        if training:
+            if x.shape not in self.masks:
+                self.masks[x.shape] = self.forget_mask(x)
+            self.factor = self.masks[x.shape]
+        return x * self.factor
+
+
+@mistake(
+    "drawn-once-one-size",
+    "The mask is drawn once, and fits the first batch only",
+    "When does your layer draw? Which shape has the second batch?",
+    see="H83",
+)
+class DrawnOnceOneSize(Right):
+    factor = None
+
+    def __call__(self, x, training):
+        if self.factor is None:
+            self.factor = self.forget_mask(x)
+        self.training = training
+        return x * self.factor if training else x
+
+    def backward(self, dy):
+        return dy * self.factor if self.training else dy
+
+
+@mistake(
+    "unscaled",
+    "Neither way is scaled: the layer drops, but does not make up for it",
+    "What is the mean of `Dropout(0.2)(np.ones(10000), True)`?",
+    see="H72",
+)
+class Unscaled(Right):
+    def __call__(self, x, training):
+        self.factor = fresh(x.shape, self.drop_prob) * 1.0 if training else np.ones(x.shape)
+        return x * self.factor
+
+
+@mistake(
+    "divides-by-drop",
+    "The survivors are divided by drop_prob, the share that is thrown away",
+    "With drop_prob 0.2, four of five survive. By which factor must they grow to make up for one?",
+    see="H73",
+)
+class DividesByDrop(Right):
+    def __call__(self, x, training):
+        self.factor = np.ones(x.shape)
+        if training:
+            self.factor = divide(fresh(x.shape, self.drop_prob), self.drop_prob)
+        return x * self.factor
+
+
+@mistake(
+    "swapped",
+    "Keep and drop have changed places: you drop the share 1 − drop_prob",
+    "With drop_prob 0.2, how many zeros of 10,000 should there be? How many are there?",
+    see="H74",
+)
+class Swapped(Right):
+    def __call__(self, x, training):
+        self.factor = np.ones(x.shape)
+        if training:
+            self.factor = divide(~fresh(x.shape, self.drop_prob), self.drop_prob)
+        return x * self.factor
+
+
+@mistake(
+    "never-off",
+    "The layer drops at prediction too",
+    "What is `training` for? Does your code look at it?",
+    see="H77",
+)
+class NeverOff(Right):
+    def __call__(self, x, training):
+        return super().__call__(x, True)
+
+
+@mistake(
+    "nan-at-one",
+    "With drop_prob 1 you divide by zero, and the result is NaN",
+    "What should be left when everything is dropped? Can you say so before you divide?",
+    see="google/flax#2055",
+)
+class NanAtOne(Right):
+    def __call__(self, x, training):
+        self.factor = np.ones(x.shape)
+        if training:
+            self.factor = fresh(x.shape, self.drop_prob) / np.float64(1 - self.drop_prob)
+        return x * self.factor
+
+
+@mistake(
+    "nan-on-the-way-back",
+    "With drop_prob 1 the forward pass is right, but `backward` divides by zero",
+    "What is the gradient when everything was dropped?",
+    see="google/flax#2055",
+)
+class NanOnTheWayBack(Right):
+    def __call__(self, x, training):
+        self.keep = np.float64(1 - self.drop_prob if training else 1)
+        return super().__call__(x, training)
+
+    def backward(self, dy):
+        return dy * (self.factor != 0) / self.keep
+
+
+@mistake(
+    "in-place",
+    "`backward` changes dy itself",
+    "Does `dy *= mask` make a new array? Who else may still need dy?",
+    see="B15",
+)
+class InPlace(Right):
+    def backward(self, dy):
+        dy *= self.factor
+        return dy
+
+
+# ---------------------------------------------------------------- right, written otherwise
+
+
+@variant("a 0/1 mask, scaled in both methods")
+class WithPlainMask:
+    def __init__(self, p):
+        self.keep = 1 - p
+
+    def __call__(self, x, training=True):
+        self.mask = None
+        if not training or self.keep == 1:
+            return x
+        self.mask = np.random.binomial(1, self.keep, x.shape)
+        return x * self.mask / self.keep if self.keep else np.zeros_like(x)
+
+    def backward(self, dy):
+        if self.mask is None:
+            return dy
+        return dy * self.mask / self.keep if self.keep else np.zeros_like(dy)
+
+
+@variant("the layer keeps its own generator; boolean indexing")
+class WithGenerator:
+    def __init__(self, drop_prob):
+        self.drop_prob, self.rng = drop_prob, np.random.default_rng()
+
+    def _apply(self, array):
+        out = np.zeros(array.shape)
+        out[self.kept] = array[self.kept] / (1 - self.drop_prob)
+        return out
+
+    def __call__(self, x, training):
+        self.training = training
+        if not training:
+            return x
+        self.kept = self.rng.random(x.shape) > self.drop_prob
+        return self._apply(x)
+
+    def backward(self, dy):
+        return self._apply(dy) if self.training else dy
+
+
+@variant("float32")
+class InFloat32(Right):
+    def __call__(self, x, training):
+        return super().__call__(x.astype(np.float32), training).astype(np.float32)
+
+    def backward(self, dy):
+        return super().backward(dy).astype(np.float32)

@@ -1,0 +1,321 @@
+"""Known answers to `dr-network`: wrong ones with their questions, and right ones."""
+
+from labsupport.authoring.catalogue import mistake, variant
+from labsupport.tf1 import tf
+
+
+def dense(h, units=300):
+    return tf.layers.dense(h, units, activation=tf.nn.relu)
+
+
+def network(x, first, second=None, *, last=lambda h: tf.layers.dense(h, 1), layer=dense):
+    """Two hidden layers, each followed by what is given for it."""
+    h = first(layer(x))
+    h = (second or first)(layer(h))
+    return last(h)
+
+
+def alone(h):
+    return h
+
+
+NEVER = ("no-training", "result-unused")
+
+
+@mistake(
+    "no-training",
+    "Nothing is ever dropped: the dropout layers do not know that they are in training",
+    "What is the default of `training` in `tf.layers.dropout`?",
+    see="H85; public TensorFlow 1 notebooks: training forgotten",
+    same_as=(NEVER[1],),
+)
+def no_training(x, training, rate):
+    return network(x, lambda h: tf.layers.dropout(h, rate))
+
+
+@mistake(
+    "result-unused",
+    "Nothing is ever dropped: the next layer takes what the dense layer gave, not what dropout gave",
+    "Follow the prediction backwards to x. Do you pass through your dropout ops?",
+    see="own",
+    same_as=(NEVER[0],),
+)
+def result_unused(x, training, rate):
+    h1 = dense(x)
+    tf.layers.dropout(h1, rate, training=training)
+    h2 = dense(h1)
+    tf.layers.dropout(h2, rate, training=training)
+    return tf.layers.dense(h2, 1)
+
+
+@mistake(
+    "always-on",
+    "It drops units whatever the flag says, in evaluation too",
+    "Where does the placeholder `training` enter your graph?",
+    see="H77; F62",
+)
+def always_on(x, training, rate):
+    return network(x, lambda h: tf.nn.dropout(h, rate=rate))
+
+
+@mistake(
+    "flag-inverted",
+    "Fed False it drops units, and fed True it does not: the switch is the wrong way round",
+    "When should units be dropped: while weights are learned, or while they are used?",
+    see="own",
+)
+def flag_inverted(x, training, rate):
+    off = tf.logical_not(training)
+    return network(x, lambda h: tf.layers.dropout(h, rate, training=off))
+
+
+@mistake(
+    "keep-for-rate",
+    "It keeps the share `rate` of the units, and should drop it",
+    "Is the second argument of the dropout function you call the share that goes, or that stays?",
+    see="H74, H84",
+)
+def keep_for_rate(x, training, rate):
+    return network(x, lambda h: tf.layers.dropout(h, 1 - rate, training=training))
+
+
+@mistake(
+    "fixed-rate",
+    "It drops half of the units, whatever `rate` says",
+    "Which rate does `tf.layers.dropout` take if you give it none?",
+    see="own",
+)
+def fixed_rate(x, training, rate):
+    return network(x, lambda h: tf.layers.dropout(h, training=training))
+
+
+@mistake(
+    "output-too",
+    "The prediction itself is dropped: in training it is 0 now and then",
+    "Which of your layers comes last, and what does a 0 mean in a regression's answer?",
+    see="H86; weihua916/powerful-gnns#16",
+)
+def output_too(x, training, rate):
+    def drop(h):
+        return tf.layers.dropout(h, rate, training=training)
+
+    return network(x, drop, last=lambda h: drop(tf.layers.dense(h, 1)))
+
+
+@mistake(
+    "output-instead",
+    "The second dropout acts on the prediction, where it should act on the second hidden layer",
+    "Count from x: dense, dropout, dense. What comes now?",
+    see="H86",
+)
+def output_instead(x, training, rate):
+    def drop(h):
+        return tf.layers.dropout(h, rate, training=training)
+
+    return network(x, drop, alone, last=lambda h: drop(tf.layers.dense(h, 1)))
+
+
+@mistake(
+    "first-only",
+    "Only the first hidden layer has dropout",
+    "How many hidden layers are there, and how many calls of dropout?",
+    see="zygmuntz/hyperband#9",
+)
+def first_only(x, training, rate):
+    return network(x, lambda h: tf.layers.dropout(h, rate, training=training), alone)
+
+
+@mistake(
+    "second-only",
+    "Only the second hidden layer has dropout",
+    "How many hidden layers are there, and how many calls of dropout?",
+    see="own",
+)
+def second_only(x, training, rate):
+    return network(x, alone, lambda h: tf.layers.dropout(h, rate, training=training))
+
+
+@mistake(
+    "both-at-the-second",
+    "Both dropouts act on the second hidden layer, one after the other",
+    "What does each of your dropout calls take, and what does the second dense layer take?",
+    see="own",
+)
+def both_at_the_second(x, training, rate):
+    def drop(h):
+        return tf.layers.dropout(h, rate, training=training)
+
+    return network(x, alone, lambda h: drop(drop(h)))
+
+
+@mistake(
+    "on-x",
+    "x itself is dropped, and the second hidden layer is not",
+    "x has one feature. What is left of a sample that loses it?",
+    see="own",
+)
+def on_x(x, training, rate):
+    def drop(h):
+        return tf.layers.dropout(h, rate, training=training)
+
+    return network(drop(x), drop, alone)
+
+
+@mistake(
+    "x-too",
+    "x itself is dropped as well",
+    "x has one feature. What is left of a sample that loses it?",
+    see="own",
+)
+def x_too(x, training, rate):
+    def drop(h):
+        return tf.layers.dropout(h, rate, training=training)
+
+    return network(drop(x), drop)
+
+
+@mistake(
+    "not-scaled",
+    "Units are dropped, but what is kept is not scaled up: in training every sum comes out smaller",
+    "What is the mean of mask · h if a mask is 1 with probability keep?",
+    see="H72",
+)
+def not_scaled(x, training, rate):
+    def drop(h):
+        mask = tf.cast(tf.random_uniform(tf.shape(h)) >= rate, h.dtype)
+        return tf.where(training, h * mask, h)
+
+    return network(x, drop)
+
+
+@mistake(
+    "whole-samples",
+    "A layer's units go all together: one draw per sample",
+    "What shape has your mask, and what shape has the layer?",
+    see="H79",
+)
+def whole_samples(x, training, rate):
+    def drop(h):
+        shape = [tf.shape(h)[0], 1]
+        return tf.layers.dropout(h, rate, noise_shape=shape, training=training)
+
+    return network(x, drop)
+
+
+@mistake(
+    "no-activation",
+    "The hidden layers have no activation: three linear layers in a row are one straight line",
+    "Which activation does `tf.layers.dense` have if you name none?",
+    see="own",
+)
+def no_activation(x, training, rate):
+    return network(
+        x,
+        lambda h: tf.layers.dropout(h, rate, training=training),
+        layer=lambda h: tf.layers.dense(h, 300),
+    )
+
+
+@mistake(
+    "relu-on-the-prediction",
+    "The prediction goes through a ReLU too, so it is never negative",
+    "Which values of y must this network be able to give?",
+    see="own",
+)
+def relu_on_the_prediction(x, training, rate):
+    return network(
+        x,
+        lambda h: tf.layers.dropout(h, rate, training=training),
+        last=lambda h: dense(h, 1),
+    )
+
+
+@mistake(
+    "one-hidden-layer",
+    "There is one hidden layer; there should be two",
+    "How many weight matrices lie on the way from x to the prediction?",
+    see="own",
+)
+def one_hidden_layer(x, training, rate):
+    h = tf.layers.dropout(dense(x), rate, training=training)
+    return tf.layers.dense(h, 1)
+
+
+@mistake(
+    "no-last-layer",
+    "The prediction is the second hidden layer: 300 numbers per sample",
+    "How many numbers should the network give for one x?",
+    see="own",
+)
+def no_last_layer(x, training, rate):
+    return network(x, lambda h: tf.layers.dropout(h, rate, training=training), last=alone)
+
+
+@mistake(
+    "if-in-python",
+    "Python's `if` asks the placeholder for a value, and it has none while the graph is built",
+    "When does Python run your `if`, and when is the placeholder fed?",
+    see="F68",
+)
+def if_in_python(x, training, rate):
+    return network(x, (lambda h: tf.nn.dropout(h, rate=rate)) if training else alone)
+
+
+# ---------------------------------------------------------------- right, written otherwise
+
+
+@variant("tf.nn.dropout in tf.cond")
+def with_cond(x, training, rate):
+    def drop(h):
+        return tf.cond(training, lambda: tf.nn.dropout(h, rate=rate), lambda: tf.identity(h))
+
+    return network(x, drop)
+
+
+@variant("a rate that the flag sets to 0")
+def rate_by_flag(x, training, rate):
+    now = tf.where(training, rate, 0.0)
+    return network(x, lambda h: tf.nn.dropout(h, rate=now))
+
+
+@variant("keep_prob, as in version 1")
+def with_keep_prob(x, training, rate):
+    keep = tf.cond(training, lambda: tf.constant(1 - rate), lambda: tf.constant(1.0))
+    return network(x, lambda h: tf.nn.dropout(h, keep_prob=keep))
+
+
+@variant("a mask of its own")
+def own_mask(x, training, rate):
+    def drop(h):
+        mask = tf.cast(tf.random_uniform(tf.shape(h)) < 1 - rate, tf.float32)
+        return tf.where(training, h * mask / (1 - rate), h)
+
+    return network(x, drop)
+
+
+@variant("dropout before the ReLU, which keeps zeros and factors")
+def before_relu(x, training, rate):
+    def layer(h):
+        z = tf.layers.dropout(tf.layers.dense(h, 300), rate, training=training)
+        return tf.nn.relu(z)
+
+    return network(x, alone, layer=layer)
+
+
+@variant("its own variables, biases of shape (1, n), matmul")
+def own_variables(x, training, rate):
+    h, sizes = x, (1, 300, 300, 1)
+    for i, (n, k) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        w = tf.get_variable(f"w{i}", [n, k])
+        b = tf.get_variable(f"b{i}", [1, k], initializer=tf.zeros_initializer())
+        h = tf.matmul(h, w) + b
+        if i < 2:
+            h = tf.layers.dropout(tf.nn.relu(h), rate=rate, training=training)
+    return h
+
+
+@variant("seeds given to each layer")
+def with_seeds(x, training, rate):
+    h = tf.layers.dropout(dense(x), rate, seed=1, training=training)
+    h = tf.layers.dropout(dense(h), rate, seed=2, training=training)
+    return tf.layers.dense(h, 1)

@@ -1,0 +1,140 @@
+"""Known answers to `mnist-restore`: wrong ones with their questions, and right ones."""
+
+import os
+
+import numpy as np
+
+from labsupport.authoring.catalogue import mistake, variant
+from labsupport.tf1 import tf
+
+
+def save_all(session, path):
+    tf.train.Saver().save(session, path)
+
+
+def restore_all(session, path):
+    tf.train.Saver().restore(session, path)
+
+
+def save_trained(session, path):
+    tf.train.Saver(tf.trainable_variables()).save(session, path)
+
+
+def restore_trained(session, path):
+    tf.train.Saver(tf.trainable_variables()).restore(session, path)
+
+
+def initialize(session):
+    session.run(tf.global_variables_initializer())
+
+
+mistake(
+    "trained-only",
+    "Your `Saver` takes the trained variables only; the moving statistics are not in the file",
+    "Which variables does a prediction read that no optimizer changes?",
+    see="F67",
+)((save_trained, restore_trained))
+
+mistake(
+    "half-saved",
+    "You save the trained variables only, and ask the file for all of them",
+    "Which variables are in the file? `tf.train.list_variables(path)` lists them.",
+    see="F67",
+)((save_trained, restore_all))
+
+
+def restore_trained_over_a_start(session, path):
+    initialize(session)
+    restore_trained(session, path)
+
+
+mistake(
+    "statistics-anew",
+    "The weights come back, and the moving statistics start anew at 0 and 1",
+    "After your `restore_network`, which value has each moving mean, and where did it come from?",
+    see="F67",
+)((save_trained, restore_trained_over_a_start))
+
+
+def restore_then_initialize(session, path):
+    restore_all(session, path)
+    initialize(session)
+
+
+mistake(
+    "all-anew",
+    "After your `restore_network` every variable has its initial value",
+    "What writes to the variables last: the restoring, or the initializer?",
+    see="F67; the initializer run after restore",
+)((save_all, restore_then_initialize))
+
+
+def restore_newest(session, path):
+    tf.train.Saver().restore(session, tf.train.latest_checkpoint(os.path.dirname(path)))
+
+
+mistake(
+    "newest",
+    "You restore the newest checkpoint in the folder; asked for is the one at `path`",
+    "Which of two checkpoints does your function read, and what does it do with `path`?",
+    see="F67; latest_checkpoint",
+)((save_all, restore_newest))
+
+
+# ---------------------------------------------------------------- right, written otherwise
+
+variant("every global variable, named")(
+    (
+        lambda session, path: tf.train.Saver(tf.global_variables()).save(session, path),
+        lambda session, path: tf.train.Saver(tf.global_variables()).restore(session, path),
+    )
+)
+
+
+def wanted():
+    return tf.trainable_variables() + [v for v in tf.global_variables() if "moving_" in v.name]
+
+
+variant("the trained ones and the moving statistics")(
+    [
+        lambda session, path: tf.train.Saver(wanted()).save(session, path),
+        lambda session, path: tf.train.Saver(wanted()).restore(session, path),
+    ]
+)
+
+
+def initialize_then_restore(session, path):
+    initialize(session)
+    restore_all(session, path)
+
+
+variant("initialize first, restore afterwards")((save_all, initialize_then_restore))
+
+
+def save_without_graph(session, path):
+    saver = tf.train.Saver(max_to_keep=1)
+    return saver.save(session, path, write_meta_graph=False, write_state=False)
+
+
+variant("without the graph's description")((save_without_graph, restore_all))
+
+
+def save_arrays(session, path):
+    values = session.run({v.op.name: v for v in tf.global_variables()})
+    np.savez(path + ".npz", **{name.replace("/", "|"): v for name, v in values.items()})
+
+
+def load_arrays(session, path):
+    with np.load(path + ".npz") as file:
+        for variable in tf.global_variables():
+            variable.load(file[variable.op.name.replace("/", "|")], session)
+
+
+variant("NumPy's own format")((save_arrays, load_arrays))
+
+
+def restore_with_its_graph(session, path):  # the copies share their resources with the originals
+    tf.train.import_meta_graph(path + ".meta").restore(session, path)
+
+
+variant("the Saver that was saved with the graph")((save_all, restore_with_its_graph))

@@ -1,0 +1,106 @@
+"""Lesson 02: its warm-up cases decide nothing by rounding; its sentences about odd layers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from labsupport import exercises
+from labsupport.exercises import moving_averages
+from labsupport.figures import moving_averages as figures
+from labsupport.judge import judge
+from labsupport.keys import load
+from labsupport.observe import observe
+
+ALL_PAIRS = [pair for _, pairs in moving_averages._WARM_UPS.values() for pair in pairs]
+
+
+@pytest.mark.parametrize(("fraction", "momentum"), ALL_PAIRS)
+def test_no_warm_up_is_near_a_whole_number_of_steps(fraction, momentum):
+    steps = math.log(1 - fraction) / math.log(momentum)
+    assert 0.1 < steps % 1 < 0.9
+    average = np.float32(0)
+    for _ in range(math.ceil(steps)):
+        assert average < fraction
+        average = np.float32(momentum) * average + np.float32(1 - momentum)
+    assert average >= fraction
+
+
+def test_rounding_up_down_and_to_the_nearest_differ_in_every_draw():
+    for case, wanted in (("few", math.floor), ("some", math.ceil)):
+        for fraction, momentum in moving_averages._WARM_UPS[case][1]:
+            steps = math.log(1 - fraction) / math.log(momentum)
+            assert round(steps) == wanted(steps)
+
+
+class Bare:
+    def __init__(self, num_features, momentum=0.9, eps=1e-5):
+        self.gamma, self.beta = np.ones(num_features), np.zeros(num_features)
+        self.moving_mean, self.moving_var = np.zeros(num_features), np.ones(num_features)
+
+
+class OtherNames(Bare):
+    def __init__(self, num_features, momentum=0.9, eps=1e-5):
+        super().__init__(num_features)
+        self.moving_variance = self.__dict__.pop("moving_var")
+
+
+class OtherArgument(Bare):
+    def __call__(self, x, is_training):
+        return x
+
+
+class ReadOnly(Bare):
+    gamma = property(lambda self: np.ones(3), lambda self, value: self.fail())
+
+    def fail(self):
+        raise AttributeError
+
+    def __init__(self, num_features, momentum=0.9, eps=1e-5):
+        self.beta, self.moving_mean = np.zeros(num_features), np.zeros(num_features)
+        self.moving_var = np.ones(num_features)
+
+
+class TwoArguments(Bare):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Bare, "it needs a method `__call__(self, x, training)`"),
+        (OtherNames, "no attribute `moving_var`, but one named `moving_variance`"),
+        (OtherArgument, "`self`, `x` and `training`, by these names"),
+        (ReadOnly, "make it an ordinary attribute, `self.gamma`"),
+        (TwoArguments, "`BatchNorm(num_features, momentum=0.9, eps=1e-5)` should make a layer"),
+        (Bare(3), "`BatchNorm` should be a class"),
+        ("BatchNorm", "`BatchNorm` should be a class"),
+    ],
+)
+def test_an_odd_layer_is_told_what_it_lacks(answer, sentence):
+    exercise = exercises.find("bn-layer")
+    cases = exercise.visible_cases()
+    verdict = judge(exercise, cases, load(exercise.id), observe(exercise, answer, cases))
+    assert sentence in " ".join(part.message for part in verdict.parts)
+
+
+def test_a_layer_without_a_call_keeps_the_point_for_its_start():
+    exercise = exercises.find("bn-layer")
+    cases = exercise.visible_cases()
+    verdict = judge(exercise, cases, load(exercise.id), observe(exercise, Bare, cases))
+    assert [part.points for part in verdict.parts] == [1, 0, 0, 0, 0, 0]
+
+
+def test_pictures_say_their_numbers():
+    picture = figures.accuracy_by_batch({"own": {100: 0.88, 1: 0.1}, "moving": {100: 0.9, 1: 0.9}})
+    assert "own: 100 88.0 %, 1 10.0 %" in picture.alt
+    assert [len(bars) for bars in picture.figure.axes[0].containers] == [2, 2]
+    picture = figures.moving_path([5.0, 5.0], [0.0, 2.5, 3.75], [5.0, 5.0])
+    assert "3.75 after 2 steps" in picture.alt
+    picture = figures.accuracy_by_steps({"momentum 0.9": [0.5, 0.75]}, reference=0.8)
+    assert "momentum 0.9 from 50.0 to 75.0 %" in picture.alt
+    for axes in picture.figure.axes:
+        assert axes.get_xlabel() and axes.get_ylabel()

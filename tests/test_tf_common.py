@@ -1,0 +1,125 @@
+"""A trial of a TensorFlow answer: nothing leaks, and every refusal is a sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labsupport.exercises.tf_common import trial
+from labsupport.observe import observe
+from labsupport.vocabulary import Case, Exercise, Odd, Unusable
+
+
+@pytest.fixture(scope="module")
+def tf():
+    from labsupport.tf1 import tf
+
+    return tf
+
+
+def said(build, run=True):
+    """What `observe` says of an answer that builds something from (t, x, count, training)."""
+
+    def probe(answer, inputs):
+        with trial() as t:
+            x, count = t.placeholder(inputs["x"], "x"), t.variable(3.0, "count")
+            out = t.build(answer, t, x, count, t.flag(), name="answer")
+            out = t.fetchable(out, "a tensor")
+            return {"out": t.run(out)} if run else {}
+
+    exercise = Exercise("tried", "", "", "answer", (), lambda rng: [], probe, ())
+    case = Case("one", "one case", {"x": np.ones((2, 3))})
+    trouble = observe(exercise, build, [case])["one"].trouble
+    return "" if trouble is None else trouble.text
+
+
+REFUSED = {
+    "None": (lambda t, x, count, flag: None, "returns None. Is a `return` missing?"),
+    "a list": (lambda t, x, count, flag: [x], "a list of 1"),
+    "a name": (lambda t, x, count, flag: "x:0", "not its name"),
+    "an array": (lambda t, x, count, flag: np.ones(3), "an array of shape (3,)"),
+    "NumPy on a tensor": (lambda t, x, count, flag: np.sqrt(x), "NumPy cannot compute"),
+    "a Python if": (lambda t, x, count, flag: x if flag else count, "Python's `if`"),
+    "a loop": (lambda t, x, count, flag: [row for row in x], "looped over"),
+    "nobody feeds": (lambda t, x, count, flag: t.unfed("z") + 1.0, "placeholder `z`"),
+    "no value": (
+        lambda t, x, count, flag: t.tf.Variable(1.0, name="w", collections=[]) + 1.0,
+        "`w` is read before it has a value",
+    ),
+    "sizes": (lambda t, x, count, flag: t.tf.reshape(x, [t.tf.size(x), 2]), "Running it fails"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refusals_are_sentences(what):
+    build, words = REFUSED[what]
+    assert words in said(build)
+
+
+def test_another_graph(tf):
+    with tf.Graph().as_default():
+        stranger = tf.constant(1.0)
+    assert "another graph" in said(lambda t, x, count, flag: stranger)
+    assert "another graph" in said(lambda t, x, count, flag: stranger + count)
+
+
+def test_eager_tensors(tf):
+    import tensorflow
+
+    def eager(t, x, count, flag):
+        with tf.init_scope(), tensorflow.__internal__.eager_context.eager_mode():
+            return tensorflow.constant(1.0)
+
+    assert "eager tensor" in said(eager)
+
+
+def test_operations_only_where_they_are_allowed():
+    with trial() as t:
+        group = t.tf.group(t.variable(1.0, "v").assign(2.0))
+        assert t.fetchable(group, "an operation") is group
+        with pytest.raises(Unusable, match="which has no value"):
+            t.fetchable(group, "a tensor", operations=False)
+
+
+def test_what_a_run_changes():
+    with trial() as t:
+        x, count = t.placeholder([1.0, 2.0], "x"), t.variable(3.0, "count")
+        later = t.tf.Variable(count + 1.0, name="later")
+        update = count.assign_add(t.tf.reduce_sum(x))
+        assert t.changed_by(lambda: t.run(x)) == ()
+        assert t.changed_by(lambda: t.run(update)) == ("count",)
+        assert t.value(count) == 6 and t.run(update, {x: [4.0]}) == 10
+        t.set(count, 0)
+        assert t.steps(update, 2) == [3, 6]
+        assert t.state()["later:0"] == 4
+        assert later.name in t.state()
+
+
+def test_a_slow_update_is_late():
+    with trial() as t:
+        count = t.variable(1.0, "count")
+        before = count + 0.0
+        with t.tf.control_dependencies([count.assign(t.slow(np.float32(5.0)))]):
+            late = t.tf.identity(before)
+            ordered = count + 0.0
+        assert t.run(late) == 1 and t.value(count) == 5
+        t.set(count, 1)
+        assert t.run(ordered) == 5
+
+
+def test_attempt_gives_the_sentence():
+    with trial() as t:
+        failed = t.attempt(t.unfed("labels") + 1.0)
+        assert isinstance(failed, Odd) and "`labels`" in failed
+        assert t.attempt(t.tf.constant(2.0)) == 2
+
+
+def test_trials_are_alike_and_apart(tf):
+    draws = []
+    for _ in range(2):
+        with trial(seed=4) as t:
+            draws.append(t.run(t.tf.random_normal((3,))))
+            assert len(t.variables()) == 0
+            t.variable(1.0, "v")
+    np.testing.assert_array_equal(*draws)
+    assert tf.get_default_graph() is not t.graph
