@@ -69,7 +69,7 @@ def _load():
             raise KerasAlreadyBound(RESTART)
         v1.logging.set_verbosity(v1.logging.ERROR)  # first: in a notebook it logs to stdout
         v1.disable_v2_behavior()
-        v1.enable_resource_variables()  # which `tf.layers` makes in any case
+        v1.enable_resource_variables()
         warnings.filterwarnings("ignore", message=r"`tf\.layers\.\w+` is deprecated")
         v1.layers.batch_normalization  # noqa: B018  resolves the lazy module while stderr is quiet
     return v1

@@ -45,8 +45,8 @@ with tf.Graph().as_default():
 # %% [markdown] slide="slide"
 # ## Look at the graph
 #
-# This is the graph that the three lines made. Arrows say what needs what. Blue is what fetching
-# `add` runs.
+# This is the graph that the three lines made. An arrow leads from what is needed to what needs it.
+# Blue is what fetching `add` runs; a double frame is a variable.
 
 # %% slide="fragment"
 draw(add)
@@ -55,6 +55,8 @@ draw(add)
 # The whole lesson is in this picture. Start at what is fetched and walk **backwards** along the
 # arrows: everything that you come by is run, nothing else is. No arrow leads from `update` to
 # `add`. The order of the lines in your program does not appear anywhere.
+#
+# `draw(…)` works on any graph of yours: give it what you would give to `session.run`.
 
 # %% [markdown] slide="slide"
 # ## First build, then run
@@ -191,9 +193,9 @@ draw(add, show_all=True)
 # Reading is an operation of its own, `add/ReadVariableOp`. It was made inside the block, when
 # `tf.add` was handed a variable, so it waits as well. The result is 12 in every run.
 #
-# That holds for *resource variables*. Version 1's `tf.Variable` makes another kind by itself, on
-# TensorFlow 2.21 too; `labsupport.tf1` switches resource variables on, and `tf.layers` always uses
-# them. With the other kind the read is made once, together with the variable, outside any block:
+# That holds for *resource variables*, which `labsupport.tf1` switches on. Left to itself, graph
+# mode makes another kind, on TensorFlow 2.21 too, in `tf.Variable` and in `tf.layers`. There the
+# read is made once, together with the variable, outside any block:
 
 # %%
 for resource in (True, False):
@@ -398,7 +400,7 @@ with tf.Graph().as_default():
     with tf.control_dependencies(updates):
         step = tf.identity(y, name="step")
 
-# %% slide="fragment"
+# %% slide="slide"
 print(f"in the collection: {len(early)} updates before the layers, {len(updates)} after")
 draw(y)
 
@@ -456,7 +458,7 @@ draw(train, fold=["gradients", "train"])
 # of the four cases does `count` go up?
 
 
-# %% slide="fragment"
+# %%
 def build(made):
     training = tf.placeholder_with_default(False, (), name="training")
     count = tf.Variable(0.0, name="count", trainable=False)
@@ -470,7 +472,7 @@ def build(made):
 
 
 # %% [markdown]
-# The picture says what runs, and its title what `count` was after one such run.
+# The picture says what runs, and its title what `count` was after one such run:
 
 
 # %%
@@ -482,6 +484,7 @@ def show(made, flag):
         return draw(y, feed={training: flag}, names=names, title=title)
 
 
+# %% slide="fragment"
 explore(
     show,
     made=choice(["inside f", "before tf.cond"], "the update is made"),

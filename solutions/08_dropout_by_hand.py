@@ -41,13 +41,13 @@ figures.thinned(pictures)
 # %% [markdown]
 # <details><summary>What happened?</summary>
 #
-# With half of the pixels gone the digit is easy to read, and with 80 % most people still guess it.
-# Pixels repeat what their neighbours say. A network that is trained with pixels missing cannot lean
-# on any single one; that is the hope behind dropout.
+# With half of the pixels gone the 8 still stands there, and at 80 % its outline can be guessed:
+# pixels repeat what their neighbours say. A network that is trained with some of them missing,
+# others in every step, cannot lean on any single one. That is the hope behind dropout.
 #
-# But the ink shrinks, about in proportion to what is kept. A unit that has learned what a sum of 20
-# means would meet a sum of 100 when nothing is dropped any more. Something must be done about the
-# scale.
+# But the ink shrinks, about in proportion to what is kept: from 99 to 55, 24 and 5. A unit that has
+# learned what a sum of 24 means would meet 99 once nothing is dropped any more. Something must be
+# done about the scale.
 #
 # </details>
 
@@ -164,9 +164,12 @@ np.random.seed(2)
 x = np.array([1.0, -2.0, 3.0, -1.0])  # the sum is 1
 y = dropout(np.tile(x, (100_000, 1)), 0.4, training=True)
 sums = y.sum(axis=1)
-print(f"mean of the sum:          {sums.mean():.1f}   without dropout {x.sum():.1f}")
-print(f"mean of the first squared: {(y[:, 0] ** 2).mean():.1f}   without dropout {x[0] ** 2:.1f}")
-print(f"mean of ReLU of the sum:   {np.maximum(sums, 0).mean():.1f}   without dropout 1.0")
+for label, seen, without in (
+    ("the sum", sums, x.sum()),
+    ("the first, squared", y[:, 0] ** 2, x[0] ** 2),
+    ("ReLU of the sum", np.maximum(sums, 0), max(x.sum(), 0)),
+):
+    print(f"mean of {label:<19} {seen.mean():.1f}, without dropout {without:.1f}")
 
 # %% [markdown]
 # This is why dropout just before batch norm, or at the output of a regression, does harm: the
@@ -183,11 +186,11 @@ print(f"mean of ReLU of the sum:   {np.maximum(sums, 0).mean():.1f}   without dr
 # 1 and in version 2? And what are the survivors?
 
 # %%
-import tensorflow as tf2
-
-from labsupport.tf1 import tf  # version 1; tf2 is version 2 of the same TensorFlow
+from labsupport.tf1 import tf  # version 1
 
 ones = np.ones(10_000, dtype="float32")
+
+import tensorflow as tf2  # version 2 of the same TensorFlow
 
 
 def report(label, make, **options):
@@ -297,7 +300,7 @@ runs(op_seed=None, graph_seed=1)
 #   or not. Leave `dy` unchanged.
 
 
-# %% role="answer" exercise="do-backward" long="a class with its three methods"
+# %% role="answer" exercise="do-backward"
 class Dropout:
     """Dropout. Methods: __init__, __call__(self, x, training), and backward(self, dy)."""
 
@@ -368,11 +371,9 @@ def shared(noise_shape):
         y = tf.nn.dropout(tf.ones([2, 1, 3, 4]), rate=0.5, noise_shape=noise_shape, seed=4)
         y = session.run(y)
     print(f"noise_shape {noise_shape}: {np.prod(noise_shape)} draws")
-    for image in y:
-        print(
-            "   pixels, one group per channel:",
-            *("".join(".x"[int(v > 0)] for v in c) for c in image[0].T),
-        )
+    for number, image in enumerate(y):
+        groups = ("".join(".x"[int(v > 0)] for v in channel) for channel in image[0].T)
+        print(f"    image {number}, channel by channel:", *groups)
 
 
 shared([2, 1, 3, 4])
@@ -415,13 +416,14 @@ check("do-noise-shape")
 #
 # **Predict before you run:** after which of the two could you still draw every channel?
 
-# %% uses="do-noise-shape" slide="fragment"
+# %%
 names = ["ink", "left edge", "right edge", "upper edge", "lower edge"]
 channels = [digit]
 for axis in (1, 0):
     channels += [np.maximum(digit - np.roll(digit, step, axis), 0) for step in (1, -1)]
 digit5 = np.stack(channels, axis=-1)  # (28, 28, 5)
 
+# %% uses="do-noise-shape" slide="fragment"
 np.random.seed(6)
 rows = {"before": digit5, "dropout": dropout(digit5, 0.5, training=True)}
 rows["spatial"] = spatial_dropout(digit5[None], 0.5)[0]
@@ -440,10 +442,11 @@ print(f"with the pixel six to the right: {np.corrcoef(two_left, two_right)[0, 1]
 # %% [markdown]
 # <details><summary>What it shows</summary>
 #
-# After ordinary dropout every channel can still be made out: what is missing at one pixel stands
-# beside it. After spatial dropout a channel is there or not, and the network has to do without it.
-# Tompson et al. found that ordinary dropout before a convolution mostly slowed the training of
-# their network down, without making it generalize better.
+# (The survivors are darker because they are doubled.) After ordinary dropout every channel can
+# still be made out: what is missing at one pixel stands beside it. After spatial dropout a channel
+# is there or not, and the network has to do without it.
+# Tompson et al. report that ordinary dropout before a convolution made training longer and did not
+# prevent overfitting.
 #
 # </details>
 
@@ -456,22 +459,23 @@ print(f"with the pixel six to the right: {np.corrcoef(two_left, two_right)[0, 1]
 
 # %%
 def examine(layer, drop_prob):
+    """Share of zeros, mean, whole rows, agreement of two calls; at prediction: mean, zeros."""
     np.random.seed(0)
     ones = np.ones((200, 100))
     y, again = (layer(ones, drop_prob, True) for _ in range(2))
     whole_rows = (y == y[:, :1]).all(axis=1).mean()
     predicted = layer(ones, drop_prob, False)
-    print(
-        f"zeros {(y == 0).mean():.2f}  mean {y.mean():.2f}  "
-        f"rows all or nothing {whole_rows:.2f}  two calls agree {(y == again).mean():.2f}  "
-        f"at prediction: mean {predicted.mean():.2f}, zeros {(predicted == 0).mean():.2f}"
-    )
+    training = (y == 0).mean(), y.mean(), whole_rows, (y == again).mean()
+    return *training, predicted.mean(), (predicted == 0).mean()
 
 
 # %% slide="fragment"
+print("       training:                           prediction:")
+print("       zeros  mean   same in row  in call  mean   zeros")
 for name, patient in patients.items():
-    print(name, end=": ")
-    examine(patient, drop_prob=0.5)
+    zeros, mean, row, call, p_mean, p_zeros = examine(patient, drop_prob=0.5)
+    print(f"{name:<6} {zeros:.2f}   {mean:.2f}   {row:.2f}         {call:.2f}     ", end="")
+    print(f"{p_mean:.2f}   {p_zeros:.2f}")
 
 # %% [markdown]
 # Some of them pass every line of this. Change `drop_prob`, and look again.
@@ -519,12 +523,12 @@ check("do-which")
 # %% [markdown]
 # ## In the wild
 #
-# - **keep or drop?** A well-read collection of TensorFlow examples set `dropout = 0.75 # probability
-#   to keep units` and passed it to `tf.layers.dropout` as the rate
+# - **Keep or drop?** A collection of TensorFlow examples called 0.75 the "probability to keep
+#   units" and passed it to `tf.layers.dropout`, as the rate
 #   ([aymericdamien/TensorFlow-Examples#205](https://github.com/aymericdamien/TensorFlow-Examples/issues/205));
-#   a popular lab course did the same with 0.7
+#   a lab course did the same with 0.7
 #   ([hunkim/DeepLearningZeroToAll#122](https://github.com/hunkim/DeepLearningZeroToAll/issues/122)).
-#   A network that still learns, "pretty similarly", hides it.
+#   Both networks still learned, which is why nobody noticed at once.
 # - **Always the same mask.** Paddle's dropout operator used one fixed seed
 #   ([PaddlePaddle/Paddle#7796](https://github.com/PaddlePaddle/Paddle/issues/7796)).
 

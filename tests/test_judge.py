@@ -144,16 +144,25 @@ def test_among_mistakes_alike_in_a_part_the_rest_of_the_exercise_decides():
 @pytest.mark.parametrize(
     ("observations", "sentence"),
     [
-        (seen(a=[2.0, 4.0]), "Your result should be an array of shape (3,); it is an array of shape (2,)."),
+        (
+            seen(a=[2.0, 4.0]),
+            "Your result should be an array of shape (3,); it is an array of shape (2,).",
+        ),
         (seen(a=2.0), "Your result should be an array of shape (3,); it is a single number."),
         (seen(a=Odd("None")), "it is None. Is a `return` missing?"),
         (seen(a=Odd("a dict")), "Your result should be an array of shape (3,); it is a dict."),
         (seen(a="two"), "it is a string."),
         (seen(a=[2, np.nan, np.nan]), "2 of the 3 numbers in your result are NaN, first at (1,)."),
-        (seen(a=[2, np.inf, 8]), "1 of the 3 numbers in your result are NaN or infinite, first at (1,)."),
+        (
+            seen(a=[2, np.inf, 8]),
+            "1 of the 3 numbers in your result are NaN or infinite, first at (1,).",
+        ),
         (seen(a=OUT["a"] * -0.5), "Every number in your result is -0.5 times what it should be."),
         (seen(a=OUT["a"] + 3), "Every number in your result is off by the same amount, 3."),
-        (seen(a=[2, 4, 9]), "1 of the 3 numbers in your result are off, most of all the one at 2, by 1."),
+        (
+            seen(a=[2, 4, 9]),
+            "1 of the 3 numbers in your result are off, most of all the one at 2, by 1.",
+        ),
         (seen(c=13.0), "Your result is too small."),
         (seen(c=np.nan), "Your result is NaN."),
     ],
@@ -176,9 +185,30 @@ def test_fact_of_the_exercise_comes_before_generic_ones_and_sees_only_sound_valu
     exercise = replace(EXERCISE, facts=(look,))
     part = verdict(seen(a=OUT["a"] + 1), exercise=exercise).parts[0]
     assert part.message == "The sum is off." and looked == [(3,)]
-    looked.clear()
-    assert "shape" in verdict(seen(a=[1.0], b=OUT["b"] + 1), exercise=exercise).parts[0].message
-    assert looked == []
+
+
+def test_fact_of_the_exercise_is_not_asked_about_values_of_a_wrong_form():
+    """Not even if those belong to another part."""
+
+    def look(inputs, right, values):
+        raise AssertionError("asked")
+
+    parts = (Part("out", 1, "", ("*/out",)), Part("mean", 1, "", ("*/mean",)))
+    exercise = replace(EXERCISE, parts=parts, facts=(look,))
+    key = Key({"a": Observation({"out": np.ones(3), "mean": np.ones(2)})})
+    wrong = {"a": Observation({"out": np.array([1.0, 2.0, 5.0]), "mean": Odd("a dict")})}
+    result = judge(exercise, CASES, key, wrong)
+    assert result.parts[0].message.startswith("2 of the 3 numbers in your result")
+    assert result.parts[1].message.endswith("it is a dict.")
+
+
+def test_nan_and_infinity_may_be_right():
+    right = {"a": Observation({"out": np.array([np.nan, np.inf, 1.0])})}
+    exercise = replace(EXERCISE, parts=(Part("all", 1, "", ("*",)),))
+    assert judge(exercise, CASES, Key(right), right).points == 1
+    for wrong in ([np.nan, np.inf, np.nan], [1.0, np.inf, 1.0], [np.nan, -np.inf, 1.0]):
+        seen_here = {"a": Observation({"out": np.array(wrong)})}
+        assert judge(exercise, CASES, Key(right), seen_here).points == 0
 
 
 def test_it_says_on_which_cases_it_went_wrong():
@@ -254,8 +284,9 @@ def test_missing_case_and_missing_value_get_nothing():
 
 
 def test_part_that_no_case_looks_at_gets_nothing():
-    blind = replace(EXERCISE, parts=(Part("blind", 5, "", ("nowhere/*",)),))
-    assert verdict(seen(), exercise=blind).points == 0
+    blind = replace(EXERCISE, parts=(*EXERCISE.parts, Part("blind", 5, "", ("nowhere/*",))))
+    result = verdict(seen(), exercise=blind)
+    assert result.points == 6 and result.parts[3].outcome == "unusable"
 
 
 def test_leaving_the_inputs_alone_is_worth_nothing_alone():
@@ -316,7 +347,7 @@ def test_judge_does_not_mind_what_the_page_has_set():
     """`np.seterr(all="raise")` and warnings as errors are allowed in a notebook."""
     import warnings
 
-    huge = seen(a=[1e308, -1e308, 1e-308], b=[[np.inf, -np.inf], [1e308, 0]])
+    huge = seen(a=[1.7e308, -1.7e308, 1e-308], b=[[1.7e308, -1.7e308], [1e308, 0]])
     with np.errstate(all="raise"), warnings.catch_warnings():
         warnings.simplefilter("error")
         assert verdict(huge).points == 3

@@ -22,7 +22,7 @@ LESSONS = (
     "06_update_ops",
     "07_mnist",
     "08_dropout_by_hand",
-    # "09_dropout_regression",
+    "09_dropout_regression",
     # "10_today",
     # "11_clinic",
 )

@@ -33,6 +33,7 @@ HIDDEN = "the hidden units"
 FIRST, SECOND = "dropout after hidden layer 1", "dropout after hidden layer 2"
 ON_X, UNITS = "dropout on x", "the units of a layer"
 TRUE, FALSE = "fed True", "fed False"
+SEEN_IN_RUNS = (HIDDEN, OUTPUT, FIRST, SECOND, ON_X, UNITS, TRUE, FALSE)
 CHAIN = f"1 → {WIDTH} → {WIDTH} → 1"
 NONE, WHOLE, ONE_BY_ONE = "none", "never dropped", "dropped one by one"
 SAME, VARIES = "the same prediction in every run", "another prediction in every run"
@@ -51,7 +52,12 @@ def _network_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     with trial() as t:
         x = t.placeholder(np.ones((1, 1)), "x")
         training = t.flag("training")
-        y = t.build(answer, x, training, inputs["rate"], name="build_network")
+        try:
+            y = t.build(answer, x, training, inputs["rate"], name="build_network")
+        except TypeError as error:
+            if "Python's `if`" not in str(error):
+                raise
+            return dict.fromkeys((LAYERS, *SEEN_IN_RUNS), Odd(str(error)))
         y = t.fetchable(y, "the prediction, a tensor of shape (m, 1)", operations=False)
         return _Wired(t, x, training, y).look(inputs["rate"])
 
@@ -67,8 +73,8 @@ class _Wired:
         if self.weights is None:
             shapes = [tuple(v.shape.as_list()) for v in self.t.variables()]
             matrices = ", ".join(str(s) for s in shapes if len(s) == 2) or "no matrix"
-            others = (HIDDEN, OUTPUT, FIRST, SECOND, ON_X, UNITS, TRUE, FALSE)
-            return {LAYERS: f"variables of shapes {matrices}", **dict.fromkeys(others, UNSEEN)}
+            layers = f"variables of shapes {matrices}"
+            return {LAYERS: layers, **dict.fromkeys(SEEN_IN_RUNS, UNSEEN)}
         output, scale = self.output()
         first, second = self.hidden(1, scale), self.hidden(2, scale)
         mean, spread = self.average(scale)

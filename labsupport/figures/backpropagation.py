@@ -58,7 +58,7 @@ NODES = {
 }
 EDGES = (
     ("x", "mu", "mean"),
-    ("x", "x_hat", "subtract, divide"),
+    ("x", "x_hat", "directly"),
     ("x", "var", r"mean of $(x-\mu)^2$"),
     ("mu", "x_hat", ""),
     ("var", "x_hat", ""),

@@ -32,11 +32,16 @@ def _thin_frame(axes) -> None:
 def averages(means: np.ndarray, x: float, drop_prob: float, draws: int) -> Picture:
     """Histogram of averages of `draws` outputs each, all of one input x."""
     figure, (axes,) = canvas(height=2.7)
-    bins = np.linspace(0, 16, 161)
-    axes.hist(means, bins=bins, weights=np.full(len(means), 1 / len(means)), color=BLUE)
-    axes.axvline(x, color=RED, lw=1.4)
-    axes.annotate(f" x = {x:g}", (x, 0.93), xycoords=("data", "axes fraction"), color=RED)
-    axes.set(xlim=(-0.2, 16), ylabel="share of the averages")
+    values, counts = np.unique(means.round(6), return_counts=True)
+    axes.axvline(x, color=RED, lw=1.4, zorder=0)
+    if len(values) <= 200:  # a bar for each value that occurs
+        gap = np.diff(values).min(initial=1)
+        axes.bar(values, counts / len(means), width=min(0.14, 0.9 * gap), color=BLUE)
+    else:
+        axes.hist(means, bins=60, weights=np.full(len(means), 1 / len(means)), color=BLUE)
+    axes.margins(y=0.2)
+    axes.annotate(f" x = {x:g}", (x, 0.9), xycoords=("data", "axes fraction"), color=RED)
+    axes.set(xlim=(-0.2, max(8, 1.03 * means.max())), ylabel="share of the averages")
     axes.set_xlabel(f"average of {draws} outputs" if draws > 1 else "a single output")
     said = f"mean {means.mean():.2f}, standard deviation {means.std():.2f}"
     axes.set_title(f"drop_prob {drop_prob:g}: {said}")
@@ -47,7 +52,7 @@ def averages(means: np.ndarray, x: float, drop_prob: float, draws: int) -> Pictu
 
 def channels(rows: Mapping[str, np.ndarray], names: Sequence[str]) -> Picture:
     """Images of several channels, shape (p, q, C), one row per label and one column per channel."""
-    figure, all_axes = canvas(len(names), len(rows), width=7.5, height=1.42 * len(rows))
+    figure, all_axes = canvas(len(names), len(rows), width=7.5, height=1.3 * len(rows))
     words = []
     for row, (label, image) in enumerate(rows.items()):
         empty = [name for c, name in enumerate(names) if not image[..., c].any()]

@@ -11,7 +11,7 @@ from labsupport.figures import BLUE, CYCLE, GREY, RED, Picture, canvas
 
 
 def accuracy(
-    runs: Mapping[str, Sequence], *, epochs: int, low: float = 0.4, high: float = 1.0
+    runs: Mapping[str, Sequence], *, epochs: int, low: float = 0.5, high: float = 1.0
 ) -> Picture:
     """Accuracy on the test digits, epoch by epoch, one colour per label.
 
@@ -32,10 +32,11 @@ def accuracy(
         spread = f" (between {100 * values[:, -1].min():.0f} and {100 * values[:, -1].max():.0f} %)"
         words.append(f"{label} {100 * last:.0f} %{spread if count > 1 else ''}")
     for height, (_, text, colour) in zip(
-        _apart([e[0] for e in ends], high - low), ends, strict=True
+        _apart([last for last, _, _ in ends], 0.07 * (high - low)), ends, strict=True
     ):
         axes.text(epochs + 0.25, height, text, color=colour, va="center")
-    axes.set(xlabel="epoch", ylabel="test accuracy", ylim=(low, high), xlim=(0.5, 1.55 * epochs))
+    axes.set_xlabel("epoch", x=0.5 / 1.55)
+    axes.set(ylabel="test accuracy", ylim=(low, high), xlim=(0.5, 1.55 * epochs))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xticks([t for t in axes.get_xticks() if 1 <= t <= epochs])
     axes.spines["bottom"].set_bounds(0.5, epochs)
@@ -43,14 +44,26 @@ def accuracy(
     return Picture(figure, f"Accuracy on the test digits, at the end: {'; '.join(words)}.")
 
 
-def _apart(heights: Sequence[float], span: float) -> list[float]:
-    """Heights for labels, moved as little as it takes to keep them legible."""
-    gap, placed = 0.085 * span, {}
-    floor = -np.inf
-    for i in np.argsort(heights, kind="stable"):
-        floor = placed[int(i)] = max(heights[i], floor + gap)
-    excess = max(0.0, max(placed.values(), default=0.0) - max(heights, default=0.0)) / 2
-    return [placed[i] - excess for i in range(len(heights))]
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Heights for labels: those that are closer than `gap` spread around their common middle."""
+    groups: list[list[int]] = []
+    for i in np.argsort(heights, kind="stable").tolist():
+        groups.append([i])
+        while len(groups) > 1 and _spread(heights, groups[-1], gap)[0] < (
+            _spread(heights, groups[-2], gap)[-1] + gap
+        ):
+            upper = groups.pop()
+            groups[-1] += upper
+    placed = [0.0] * len(heights)
+    for group in groups:
+        for i, height in zip(group, _spread(heights, group, gap), strict=True):
+            placed[i] = height
+    return placed
+
+
+def _spread(heights: Sequence[float], group: Sequence[int], gap: float) -> np.ndarray:
+    steps = np.arange(len(group)) - (len(group) - 1) / 2
+    return np.mean([heights[i] for i in group]) + gap * steps
 
 
 def moving_statistics(layers: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Picture:
@@ -61,14 +74,14 @@ def moving_statistics(layers: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Pi
         still = np.array_equal(mean, np.zeros_like(mean)) and np.array_equal(var, np.ones_like(var))
         axes.axhline(1, color=GREY, lw=0.7, zorder=0)
         axes.axvline(0, color=GREY, lw=0.7, zorder=0)
-        axes.semilogy(mean, var, "o", markersize=4, color=RED if still else BLUE, alpha=0.5)
+        axes.plot(mean, var, "o", markersize=4, color=RED if still else BLUE, alpha=0.5)
         axes.set_title(f"{name}: {len(mean)} units")
         axes.set_xlabel("moving mean")
         if still:
             axes.annotate(
                 "every unit is here",
                 (0, 1),
-                (12, 14),
+                (14, -26),
                 textcoords="offset points",
                 color=RED,
                 arrowprops=dict(arrowstyle="-", color=RED),
@@ -78,6 +91,7 @@ def moving_statistics(layers: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Pi
             ranges = f"means from {mean.min():.1f} to {mean.max():.1f}"
             words.append(f"in {name} {ranges}, variances from {var.min():.2f} to {var.max():.1f}")
     all_axes[0].set_ylabel("moving variance")
+    all_axes[0].set_ylim(bottom=0)
     return Picture(figure, f"Moving statistics of each unit: {'; '.join(words)}.")
 
 
@@ -86,9 +100,9 @@ def strip(images: np.ndarray, labels: Sequence[int], rows: Mapping[str, Sequence
 
     A wrong prediction is red and crossed out. Rows may be shorter than the digits are many.
     """
-    count = len(images)
-    figure, (axes,) = canvas(width=9.0, height=1.1 + 0.42 * len(rows))
-    line = 0.5
+    count, left, line = len(images), 3.0, 0.5
+    lowest = 0.05 - line * len(rows)
+    figure, (axes,) = canvas(width=9.0, height=9.0 * (1 - lowest) / (count + left))
     for i, image in enumerate(images):
         shown = 1 - np.reshape(image, (28, 28))
         axes.imshow(shown, cmap="gray", vmin=0, vmax=1, extent=(i, i + 0.94, 0, 0.94))
@@ -101,7 +115,7 @@ def strip(images: np.ndarray, labels: Sequence[int], rows: Mapping[str, Sequence
             axes.text(i + 0.47, height, str(digit), ha="center", va="center", fontsize=13, **look)
             if not right:
                 axes.plot([i + 0.27, i + 0.67], [height - 0.13, height + 0.13], color=RED, lw=1.2)
-    axes.set(xlim=(-3.2, count), ylim=(0.05 - line * len(rows), 1))
+    axes.set(xlim=(-left, count), ylim=(lowest, 1))
     axes.set_aspect("equal")
     axes.set_axis_off()
     return Picture(figure, f"The digits {_listed(labels)}. {_readings(labels, rows)}")

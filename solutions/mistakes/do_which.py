@@ -15,14 +15,14 @@ mistake(
 
 mistake(
     "trusts-the-mean",
-    "The mean of D is right, but not because it drops the right share",
+    "The mean of this layer is right, and that is not enough",
     "How many zeros should there be at drop_prob 0.2, and how many are there?",
     see="H74",
 )({**RIGHT, "D": "healthy"})
 
 mistake(
     "factor-for-share",
-    "A drops the right share, and D does not: you took one for the other",
+    "You took a wrong share for a wrong factor, or the other way round",
     "Which number tells you the share, and which the factor?",
     see="H73, H74",
 )({**RIGHT, "A": "swapped", "D": "wrong factor"})
@@ -36,15 +36,15 @@ mistake(
 
 mistake(
     "sharing-mixed-up",
-    "In B numbers of one call share a draw; in E two calls share a mask",
-    "Which of the two would look different if you called it a second time?",
+    "What you say of who shares a draw is not what this layer does",
+    "Look at one row of its output, and at two calls: which of the two repeats itself?",
     see="H79, H83",
 )({**RIGHT, "B": "same mask", "E": "rows"})
 
 mistake(
     "one-call-only",
-    "One call of E looks healthy; its fault shows when there are two",
-    "How would you notice that a layer draws the same mask in every step?",
+    "What you say of two calls to this layer is not what they do",
+    "Call it twice on the same x, and compare. What should a healthy layer do?",
     see="H83",
 )({**RIGHT, "E": "healthy"})
 

@@ -123,6 +123,7 @@ mistake(
     "Your second value is the spread of the means from point to point: one number, no band",
     "Which values should be compared: those of one point in T passes, or those of m points?",
     see="own",
+    same_as=("std-no-axis",),
 )(statistics(mean, lambda passes: np.std(passes.mean(axis=0))))
 
 mistake(

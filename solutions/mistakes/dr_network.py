@@ -35,7 +35,7 @@ def no_training(x, training, rate):
 
 @mistake(
     "result-unused",
-    "Nothing is ever dropped: the next layer takes what the dense layer gave, not what dropout gave",
+    "Nothing is ever dropped: the next layer takes what dense gave, not what dropout gave",
     "Follow the prediction backwards to x. Do you pass through your dropout ops?",
     see="own",
     same_as=(NEVER[0],),

@@ -145,7 +145,7 @@ def put_back_too_high(f, x, h):
 
 @mistake(
     "one-copy",
-    "Both nudges happen to the same array: `x.copy()` is missing, so they cancel",
+    "Every slope comes out as 0, as if both nudges met in one array and cancelled",
     "After `up = x`, how many arrays are there? What does `down[i] -= h` do to `up`?",
     see=OWN,
 )

@@ -1,0 +1,142 @@
+"""Random answers are judged by statistics; how often does a right one fail?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from labsupport import exercises
+from labsupport.exercises import dropout_by_hand, masks
+from labsupport.exercises.masks import AGREE, CALLS, HIGH, LOW, SHARE, SHARE_OF_FEW, outside
+from labsupport.observe import observe
+
+LIMIT = 1e-8  # promised is 1e-6
+BANDS = [*LOW, *HIGH]
+
+
+def pairs_along_axes(shape):
+    """Pairs of neighbours along each axis, and between calls, in CALLS masks of this shape."""
+    size = math.prod(shape)
+    return [*(CALLS * size // n * (n // 2) for n in shape), CALLS // 2 * size]
+
+
+def cases_of(exercise_id):
+    return [c for c in exercises.find(exercise_id).cases(np.random.RandomState(0))]
+
+
+def is_random(case):
+    return case.inputs["training"] and 0 < case.inputs["drop_prob"] < 1
+
+
+def worst(shape):
+    return max(
+        masks.false_alarm(CALLS * math.prod(shape), pairs_along_axes(shape), p) for p in BANDS
+    )
+
+
+def test_forward_false_alarm():
+    shapes = [c.inputs["x"].shape for c in cases_of("do-forward") if is_random(c)]
+    assert len(shapes) == 3
+    assert 0 < sum(worst(shape) for shape in shapes) < LIMIT
+
+
+def test_spatial_false_alarm():
+    shapes = [c.inputs["x"].shape for c in cases_of("do-noise-shape")]
+    draws = [(m, channels) for m, p, _, channels in shapes if m > 10]
+    assert len(draws) == 2
+    assert 0 < sum(worst(shape) for shape in draws) < LIMIT
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_backward_false_alarm(seed):
+    train = exercises.find("do-backward").cases(np.random.RandomState(seed))[0]
+    zeros = int((train.inputs["x"] == 0).sum())
+    others = train.inputs["x"].size - zeros
+    for p in LOW:
+        alarm = outside(CALLS * others, p, SHARE) + outside(CALLS * zeros, p, SHARE_OF_FEW)
+        assert 0 < alarm < LIMIT
+
+
+def test_middle_of_the_bands_is_no_worse_than_ten_times_their_ends():
+    """Only the ends are summed above; in between nothing happens."""
+    for band in (LOW, HIGH):
+        alarm = [masks.false_alarm(24_000, [9_600], p) for p in np.linspace(*band, 5)]
+        assert max(alarm) < 10 * max(alarm[0], alarm[-1]) < LIMIT
+
+
+def test_tails_are_exact():
+    """Against the sum written out with whole numbers."""
+    n, p, tolerance = 20, 0.25, 0.2
+    exact = sum(math.comb(n, k) * 3 ** (n - k) for k in range(n + 1) if abs(k - 5) >= 4) / 4**n
+    assert outside(n, p, tolerance) == pytest.approx(exact, rel=1e-12)
+    assert sum(map(math.exp, masks.binomial(n, p).tolist())) == pytest.approx(1)
+
+
+def test_known_wrong_shares_stay_apart():
+    """No share that a known mistake gives is mistaken for another's."""
+    for p in np.linspace(*LOW, 5).tolist() + np.linspace(*HIGH, 5).tolist():
+        shares = sorted([p, 1 - p, 0.5, 1 - masks._normal(1 - p), masks._normal(p)])
+        assert min(np.diff(shares)) > 2 * SHARE
+
+
+@pytest.mark.parametrize("p", BANDS)
+def test_right_masks_stay_well_inside(p):
+    """150 right sets of masks: none fails, and none comes near a bound."""
+    rng = np.random.default_rng(int(1000 * p))
+    for _ in range(150):
+        dropped = rng.random((CALLS, 80, 50)) < p
+        assert masks.describe(dropped, p) == dict(
+            dropped=masks.AS_ASKED, draws=masks.OWN_DRAW, calls=masks.FRESH
+        )
+        assert abs(dropped.mean() - p) < 0.75 * SHARE
+        alike = (dropped[::2] == dropped[1::2]).mean()
+        assert abs(alike - (p**2 + (1 - p) ** 2)) < 0.75 * AGREE
+
+
+def unseeded(x, drop_prob, training):
+    if not training:
+        return x
+    draws = np.random.default_rng().random(x.shape)
+    return np.where(draws < drop_prob, 0.0, x / max(1 - drop_prob, 1e-12))
+
+
+def test_right_answer_gives_one_observation_whatever_it_draws():
+    exercise = exercises.find("do-forward")
+    seen = [observe(exercise, unseeded, exercise.visible_cases()) for _ in range(20)]
+    for other in seen[1:]:
+        for case, observation in other.items():
+            assert dict(observation.values) == dict(seen[0][case].values)
+
+
+@pytest.mark.parametrize(
+    ("mask", "word"),
+    [
+        (lambda rng: rng.random((CALLS, 80, 1)) < 0.3, "numbers along axis 1 share a draw"),
+        (lambda rng: rng.random((CALLS, 1, 50)) < 0.3, "numbers along axis 0 share a draw"),
+        (lambda rng: rng.random((CALLS, 1, 1)) < [[[0.3]]], masks.ONE_DRAW),
+        (
+            lambda rng: np.repeat(rng.random((CALLS, 40, 50)) < 0.3, 2, axis=1),
+            "neighbours along axis 0 are dropped together more often than by chance",
+        ),
+    ],
+)
+def test_shared_draws_are_seen(mask, word):
+    dropped = np.broadcast_to(mask(np.random.default_rng(4)), (CALLS, 80, 50))
+    assert masks.describe(dropped, 0.3)["draws"] == word
+
+
+def test_each_patient_has_one_diagnosis():
+    """Of all the words that may be said of a patient, one fits."""
+    exercise = exercises.find("do-which")
+    for case in exercise.visible_cases():
+        name = case.inputs["patient"]
+        fits = [
+            word
+            for word in dropout_by_hand.DIAGNOSES
+            if observe(exercise, dict.fromkeys("ABCDEF", word), [case])[name].values["diagnosis"]
+            == dropout_by_hand.FITS
+        ]
+        assert len(fits) == 1, (name, fits)
+        assert fits != ["healthy"]
