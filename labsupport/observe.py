@@ -48,7 +48,7 @@ _OTHER = {
     "V": "an array of records",
 }
 
-_NOT_THE_STUDENTS = tuple(
+NOT_THE_STUDENTS = tuple(
     str(Path(p)) for p in (Path(__file__).parent, *map(sysconfig.get_path, ("stdlib", "purelib")))
 )
 
@@ -141,7 +141,7 @@ def _raised(error: BaseException, answer: str) -> Trouble:
         frames = traceback.extract_tb(error.__traceback__, limit=-50)
     except Exception:  # code from a file that has no sensible name
         frames = []
-    own = [f for f in frames if not f.filename.startswith((*_NOT_THE_STUDENTS, "<frozen"))]
+    own = [f for f in frames if not f.filename.startswith((*NOT_THE_STUDENTS, "<frozen"))]
     line, number = "", 0
     if own:
         number = own[-1].lineno or 0

@@ -13,12 +13,10 @@ memory, which leaves the moment of reading to chance; `use_resource=False` still
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
+
+from labsupport.quiet import quiet
 
 __all__ = ["KerasAlreadyBound", "tf"]
 
@@ -36,32 +34,9 @@ RESTART = (
 )
 
 
-@contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Keep TensorFlow's start-up lines off the page; its C++ code writes to descriptor 2.
-
-    If the block raises, what was written is passed on after all.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as kept:
-        saved = os.dup(2)
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            kept.seek(0)
-            os.write(saved, kept.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
-
-
 def _load():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    with quiet_stderr():
+    with quiet():
         import tensorflow
 
         v1 = tensorflow.compat.v1

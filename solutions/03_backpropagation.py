@@ -129,8 +129,8 @@ print("dx =", dx5.round(2))
 # what it does directly. And $x_4$ gets −0.1, though $y_4$ does not appear in the loss at all: it
 # moves μ and σ, and so the outputs that do.
 #
-# Who forgets two of the three paths gets (1, 0, 2, 0, −1): another sign for the first sample, and
-# a network that trains badly without a word.
+# Who forgets two of the three paths gets (1, 0, 2, 0, −1): the opposite sign for the first sample,
+# and no error message.
 #
 # </details>
 
@@ -149,7 +149,9 @@ print("dx =", dx5.round(2))
 # \quad\text{and so}\quad \sum_i \frac{\partial L}{\partial x_i}\, \hat x_i = 0$$
 
 # %% uses="grad-check" slide="fragment"
-x_hat5 = (y_of(x5) - 1) / 2
+y5 = y_of(x5)
+x_hat5 = (y5 - 1) / 2
+dx5 = numerical_gradient(loss_of, x5, 1e-5)
 print("sum of dx:         ", f"{abs(dx5.sum()):.4f}")
 print("sum of dx * x_hat: ", f"{abs((dx5 * x_hat5).sum()):.4f}")
 print("sum of dy, for comparison:         ", dy5.sum())
@@ -169,17 +171,15 @@ print("sum of dy * x_hat, for comparison: ", (dy5 * x_hat5).sum().round(4))
 # At which node do the paths part, and where do they meet again?
 
 
-# %% uses="grad-check"
+# %%
 def measured(f, at):
     return numerical_gradient(f, np.atleast_1d(at), 1e-5)
 
 
-y5 = y_of(x5)
-
 # %% uses="grad-check" slide="fragment"
 values = dict(x=x5, mu=4.0, var=4.0, x_hat=x_hat5, gamma=2.0, beta=1.0, y=y5, loss=loss_of(x5))
 gradients = dict(
-    x=dx5,
+    x=measured(loss_of, x5),
     mu=measured(lambda mu: loss_of(x5, mu, 4.0), 4.0),
     var=measured(lambda var: loss_of(x5, 4.0, var), 4.0),
     x_hat=measured(lambda x_hat: (dy5 * (2 * x_hat + 1)).sum(), x_hat5),
@@ -245,7 +245,8 @@ print("dmu, var following:", measured(lambda mu: loss_of(x5, mu), 4.0).round(4))
 # ## Exercise: forwards, keeping what the way back needs
 #
 # Now for a whole layer: `x` of shape (m, D), every feature on its own. Write `normalize(x, eps)`,
-# which returns the pair `(x_hat, s)`: `x_hat` of shape (m, D), `s` of shape (D,).
+# which returns the pair `(x_hat, s)`: `x_hat` of shape (m, D), and $s = \sqrt{\sigma^2 +
+# \varepsilon}$ of shape (D,).
 
 
 # %% role="answer" exercise="bn-cache"
@@ -305,7 +306,7 @@ check("bn-backward")
 #
 # **Predict before you run:** the formula is exact for $h \to 0$. Is a smaller $h$ always better?
 
-# %% uses="bn-backward"
+# %%
 rng = np.random.RandomState(1)
 x = 5 + 3 * rng.randn(6, 4)
 dy = rng.randn(6, 4)
@@ -320,9 +321,8 @@ def error(found, right):
     return np.abs(found - right).max() / np.abs(right).max()
 
 
-dx, dgamma, dbeta = batch_norm_backward(dy, x, gamma, eps)
-
 # %% uses="bn-backward" slide="fragment"
+dx = batch_norm_backward(dy, x, gamma, eps)[0]
 steps = [10.0**-k for k in range(13)]
 errors = [error(numerical_gradient(layer_loss, x, h), dx) for h in steps]
 figures.error_by_step(steps, errors)
@@ -436,11 +436,17 @@ for e in (1e-5, 1e-3, 0.1, 10.0):
 # The sums are 0 because three paths balance. Put a wrong weight on one of them, and they no longer
 # do. The three paths of our five samples, measured by holding μ or σ² still:
 
+
 # %% uses="grad-check"
-direct5 = numerical_gradient(lambda x: loss_of(x, mu=4.0, var=4.0), x5, 1e-5)
-by_mu5 = numerical_gradient(lambda x: loss_of(x, var=4.0), x5, 1e-5) - direct5
-by_var5 = dx5 - direct5 - by_mu5
-for name, path in (("direct", direct5), ("through mu", by_mu5), ("through var", by_var5)):
+def three_paths():
+    def held(mu=None, var=None):
+        return numerical_gradient(lambda x: loss_of(x, mu, var), x5, 1e-5)
+
+    direct, without_mu, without_var = held(mu=4.0, var=4.0), held(mu=4.0), held(var=4.0)
+    return direct, without_var - direct, without_mu - direct
+
+
+for name, path in zip(("direct", "through mu", "through var"), three_paths(), strict=True):
     print(f"{name:12}", path.round(2) + 0.0)
 
 # %% [markdown] slide="slide"
@@ -456,6 +462,7 @@ for name, path in (("direct", direct5), ("through mu", by_mu5), ("through var", 
 # %% uses="grad-check" slide="fragment"
 through_mu = {"as it should be": 1, "dropped": 0, "wrong sign": -1, "1/m lost": 5}
 through_var = {**through_mu, "factor 2 lost": 0.5}
+direct5, by_mu5, by_var5 = three_paths()
 
 
 def weighted(w_mu, w_var):
@@ -464,7 +471,7 @@ def weighted(w_mu, w_var):
 
 explore(
     weighted,
-    w_mu=choice(through_mu, "through μ", value=0),
+    w_mu=choice(through_mu, "through μ", value=1),
     w_var=choice(through_var, "through σ²", value=1),
 )
 
@@ -562,8 +569,11 @@ check("bn-which-path")
 # sigmoid units, ten outputs, weights small and random, 60 images per step. Once as it comes, once
 # with batch norm before each sigmoid, trained by **your** gradient.
 #
-# **Predict before you run:** after 500 steps, how many of the test images does each get right?
-# Guessing gets 10 %.
+# **Predict before you run:**
+#
+# 1. After 500 steps, how many of the test images does each get right? Guessing gets 10 %.
+# 2. What enters one unit of the last hidden layer differs from image to image. By how much, in each
+#    network, and does it stay like that?
 
 # %%
 train_x, train_y, test_x, test_y = load_mnist(flat=True)
@@ -584,7 +594,7 @@ def new_network(spread):
 # layer turns `dy` into `dx`, and `dx` into the `dy` of the layer below.
 
 
-# %% uses="bn-backward"
+# %%
 def run(network, h, batch_norm):
     tape = []
     for layer in network:
@@ -597,7 +607,7 @@ def run(network, h, batch_norm):
     return tape
 
 
-# %% uses="bn-backward" long="one training step, forwards and backwards"
+# %%
 def step(network, images, labels, batch_norm, rate=0.5):
     tape = run(network, images, batch_norm)
     scores = tape[-1][2]
@@ -617,10 +627,10 @@ def step(network, images, labels, batch_norm, rate=0.5):
 
 # %% [markdown]
 # Every 50 steps we note two things on the 1,000 test images: how many are right, and three
-# percentiles of what one unit of the last hidden layer gets. This takes some ten seconds.
+# percentiles of what enters one unit of the last hidden layer. Training takes some ten seconds.
 
 
-# %% uses="bn-backward"
+# %%
 def train(batch_norm, spread=0.05, steps=2000):
     network, rng, right, unit = new_network(spread), np.random.RandomState(1), [], []
     for number in range(steps + 1):
@@ -633,44 +643,31 @@ def train(batch_norm, spread=0.05, steps=2000):
     return right, unit
 
 
-plain, plain_unit = train(batch_norm=False)
-normal, normal_unit = train(batch_norm=True)
-figures.accuracy({"as it comes": plain, "with batch norm": normal})
-
-# %% [markdown]
-# <details><summary>What happened?</summary>
-#
-# 10 % and 87 %. The plain network begins to learn after some 1,100 steps and reaches 77 %.
-#
-# Why it waits: what differs between two images shrinks in every layer, by about
-# 0.05 · √100 · ¼ = ⅛ (the weights, times the sigmoid's steepest slope). Before training, x in the
-# three hidden layers spreads over the images by 0.41, 0.048 and 0.0059. The gradient shrinks by the
-# same factor per layer on its way back. Batch norm divides by that spread, forwards in x̂ and
-# backwards in the 1/s of your line.
-#
-# </details>
-
-# %% [markdown] slide="slide"
-# ## What one unit gets
-#
-# A unit of the last hidden layer, over the 1,000 test images: the median of what enters its
-# sigmoid, and the 15th and 85th percentile around it.
-#
-# **Predict before you run:** during the first 1,000 steps the plain network guesses. What does the
-# band look like in that time?
-
 # %% uses="bn-backward" slide="fragment"
-figures.drift({"as it comes": plain_unit, "with batch norm": normal_unit})
+normal = train(batch_norm=True)
+plain = train(batch_norm=False)
+figures.figure_one({"as it comes": plain, "with batch norm": normal})
 
 # %% [markdown]
 # <details><summary>What happened?</summary>
 #
-# The band is a line: at step 500 it goes from −2.0 to −1.9. The unit is told the same number for
-# every image, and that number wanders. It opens when learning sets in, up to a width of 4, and
-# wanders on: what the next layer has learned to read keeps moving under its feet. With batch norm
-# the band begins at −1.1 to 1.1 and slowly widens to −2.0 to 1.6, as γ and β learn.
+# **1.** 10 % and 87 %. The plain network begins to learn after some 1,100 steps and reaches 77 %.
+#
+# **2.** As it comes, the band from the 15th to the 85th percentile is a line: at step 500 it goes
+# from −2.0 to −1.9. The unit is told the same number for every image, and that number wanders. The
+# band opens when learning sets in, up to a width of 4, and wanders on: what the next layer has
+# learned to read keeps moving. With batch norm it begins at −1.1 to 1.1 and slowly widens to −2.0
+# to 1.6, as γ and β learn.
 #
 # </details>
+
+# %% [markdown]
+# **Why the plain network waits.** What differs between two images shrinks in every layer, by about
+# 0.05 · √100 · ¼ = ⅛: the weights, times the sigmoid's steepest slope. Before training, x in the
+# three hidden layers spreads over the images by 0.41, 0.048 and 0.0059. The gradient shrinks by the
+# same factor per layer on its way back.
+#
+# Batch norm divides by that spread: forwards in x̂, and backwards in the 1/s of your line.
 
 # %% [markdown]
 # **What differs from the paper.** It trained for 50,000 steps, we for 2,000, on 4,000 images. It
@@ -689,7 +686,7 @@ figures.drift({"as it comes": plain_unit, "with batch norm": normal_unit})
 # - **Two paths missing.** CrypTen took μ and σ² for constants. Nobody noticed: its unit test did
 #   not switch to training mode
 #   ([facebookresearch/CrypTen#143](https://github.com/facebookresearch/CrypTen/pull/143), 2020).
-# - **γ missing.** In Knet, all tests had γ = 1
+# - **γ missing.** In Knet the tests had γ = 1, the value it starts from
 #   ([denizyuret/Knet.jl#288](https://github.com/denizyuret/Knet.jl/issues/288), 2018).
 # - **ε missing** on the way back in Chainer's batch renormalization; the mend came with tests at a
 #   larger ε ([chainer/chainer#4191](https://github.com/chainer/chainer/pull/4191), 2018).

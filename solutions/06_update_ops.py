@@ -351,52 +351,50 @@ check("uo-in-place")
 # <details><summary>Why does tf.layers not do this?</summary>
 #
 # Each output would then wait for its updates before the next layer may start, and in distributed
-# training the statistics live on another machine; the documentation of contrib warned of "a speed
-# penalty". Also, `y` now has a side effect: whoever looks at it with True, moves the statistics.
-# Keras later went this way (lesson 10).
+# training the statistics live on another machine: contrib's documentation said that it "can have a
+# speed penalty, especially in distributed settings". Also, `y` now has a side effect: whoever looks
+# at it with True, moves the statistics. Keras later went this way all the same (lesson 10).
 #
 # </details>
 
 # %% [markdown] slide="slide"
 # ## Every parameter, in a line
 #
-# **What is normalized**
-#
-# | parameter | meaning |
+# | what is normalized | |
 # | --- | --- |
 # | `inputs` | a tensor whose first axis is the batch |
-# | `axis=-1` | the axis that keeps its own statistics: −1 for (m, D) and NHWC, 1 for NCHW; or a list |
+# | `axis=-1` | keeps its own statistics: −1 for (m, D) and NHWC, 1 for NCHW; may be a list |
 # | `epsilon=0.001` | ε, a hundred times that of lesson 01 |
 # | `center=True` | whether there is a β |
-# | `scale=True` | whether there is a γ; superfluous before a layer that scales anyway, such as a dense one |
-# | `momentum=0.99` | weight of the **old** value (PyTorch's 0.01) |
+# | `scale=True` | whether there is a γ; a dense layer that follows can scale as well |
+# | `momentum=0.99` | weight of the **old** value; PyTorch would call it 0.01 |
 
-# %% [markdown]
-# **Variables**
-#
-# | parameter | meaning |
+# %% [markdown] slide="slide"
+# | variables | |
 # | --- | --- |
-# | `beta_initializer`, `gamma_initializer` | start values; 0 and 1 |
-# | `moving_mean_initializer`, `moving_variance_initializer` | start values; 0 and 1 |
-# | `beta_regularizer`, `gamma_regularizer` | a penalty, put into the collection REGULARIZATION_LOSSES. Another list that nobody reads for you |
-# | `beta_constraint`, `gamma_constraint` | a function that the optimizer applies to β or γ after each step |
+# | `beta_initializer`, `gamma_initializer` | start values, by default 0 and 1 |
+# | `moving_mean_initializer` | start value, by default 0 |
+# | `moving_variance_initializer` | start value, by default 1 |
+# | `beta_regularizer`, `gamma_regularizer` | a penalty; see below |
+# | `beta_constraint`, `gamma_constraint` | a function applied after each step of an optimizer |
 # | `name`, `reuse` | scope of the variables; `reuse=True` takes those that are there |
 # | `trainable=True` | False: no optimizer, and no updates |
-
-# %% [markdown]
-# **Modes and methods**
 #
-# | parameter | meaning |
+# A penalty is put into the collection REGULARIZATION_LOSSES. That is another list that nobody reads
+# for you: add what is in it to your loss.
+
+# %% [markdown] slide="slide"
+# | modes and methods | |
 # | --- | --- |
 # | `training=False` | Python's bool or a boolean tensor; see above |
-# | `fused=None` | one kernel for everything, where it can be used; True is a wish, not an order |
-# | `renorm=False` | batch renormalization: training output corrected towards the moving statistics |
-# | `renorm_clipping` | bounds of that correction, `{"rmin", "rmax", "dmax"}` |
-# | `renorm_momentum=0.99` | momentum of the statistics used for it |
-# | `virtual_batch_size=None` | normalize in groups of that many samples |
-# | `adjustment=None` | a function of the shape that returns a scale and a shift (random ones, say), applied to x̂ in training only |
+# | `fused=None` | one kernel for everything, where it can be had |
+# | `renorm=False` | corrects the training output towards the moving statistics |
+# | `renorm_clipping` | bounds of that correction: `{"rmin": …, "rmax": …, "dmax": …}` |
+# | `renorm_momentum=0.99` | momentum of the statistics that it uses |
+# | `virtual_batch_size=None` | normalizes in groups of that many samples |
+# | `adjustment=None` | shape → (scale, shift), applied to x̂ in training only |
 #
-# The last four groups of words hide surprises; we try them.
+# The last four kinds hold surprises on TensorFlow 2.21; we try them.
 
 # %% [markdown] slide="slide"
 # ## Fused or not: two moving variances
@@ -484,10 +482,10 @@ with tf.Graph().as_default(), tf.Session() as session:
 
 # %% [markdown]
 # A group is every other sample, not the first four. And a prediction wants a multiple of 4 samples
-# too, though it computes no group statistics
-# ([tensorflow#23050](https://github.com/tensorflow/tensorflow/issues/23050), mended for Keras in
-# [keras#17065](https://github.com/keras-team/keras/pull/17065) and kept for `tf.layers`, on purpose,
-# "for backwards compatibility"). `adjustment` together with it is refused.
+# too, though it needs no groups
+# ([tensorflow#23050](https://github.com/tensorflow/tensorflow/issues/23050)). Keras mended it
+# ([keras#17065](https://github.com/keras-team/keras/pull/17065)); for `tf.layers` the old behaviour
+# was kept on purpose. Together with `adjustment` it is refused.
 
 # %% [markdown]
 # **The rest, tried:**
@@ -568,9 +566,9 @@ check("uo-hide")
 #   should not move anything.
 # - **Names that begin alike.** [AYLIEN/gan-intro#3](https://github.com/AYLIEN/gan-intro/pull/3):
 #   `scope='D'` also returns what is in `D_pre`.
-# - **Fused against unfused.** [tensorflow#55545](https://github.com/tensorflow/tensorflow/issues/55545)
-#   found the factor n/(n − 1).
-# - **Keras 3.** Without the legacy Keras, `tf.layers` raises "`batch_normalization` is not available
+# - **Fused against unfused.** The factor n/(n − 1) is
+#   [tensorflow#55545](https://github.com/tensorflow/tensorflow/issues/55545).
+# - **Keras 3.** Without the legacy Keras, `tf.layers` says "`batch_normalization` is not available
 #   with Keras 3" ([SimpleHTR#177](https://github.com/githubharald/SimpleHTR/issues/177));
 #   `labsupport.tf1` chooses the legacy one.
 

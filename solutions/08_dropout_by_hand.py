@@ -67,8 +67,8 @@ figures.thinned(pictures)
 
 # %% [markdown]
 # The first version (Srivastava et al. 2014) did not scale in training, and multiplied the weights
-# by $1 - d$ at prediction. The one above is called **inverted** dropout. Every library uses it:
-# a network that predicts need not know that there ever was any dropout.
+# by $1 - d$ at prediction. The one above is called **inverted** dropout. TensorFlow, Keras and
+# PyTorch all use it: a network that predicts need not know that there ever was any dropout.
 #
 # Two ends need a thought. With $d = 0$ nothing is dropped and the factor is 1. With $d = 1$
 # everything is dropped, and the factor would be 1/0: a computer's $0 \cdot \frac{1}{0}$ is NaN, or
@@ -121,8 +121,8 @@ check("do-forward")
 # %% [markdown] slide="slide"
 # ## What is promised
 #
-# One number, x = 3, goes through your `dropout` again and again. The histogram shows averages of
-# so many outputs; there are 2,000 of them.
+# One number, x = 3, goes through your `dropout` again and again. The histogram shows 2,000
+# averages, each of as many outputs as the second slider says.
 #
 # **Predict before you move anything:** with one draw and drop_prob 0.5, which values occur? What
 # does a larger drop_prob do to the mean, and to the spread? What does averaging do to each?
@@ -172,9 +172,9 @@ for label, seen, without in (
     print(f"mean of {label:<19} {seen.mean():.1f}, without dropout {without:.1f}")
 
 # %% [markdown]
-# This is why dropout just before batch norm, or at the output of a regression, does harm: the
-# variance that the next layer learns in training is not the one it meets at prediction (Li et al.
-# 2018). Lesson 09 measures it.
+# This is why dropout just before batch norm can do harm: the variance that batch norm stores in
+# training is not the one it meets at prediction (Li et al. 2018). At the output of a regression,
+# dropout adds its own variance to the squared error; lesson 09 measures that.
 
 # %% [markdown] slide="slide"
 # ## One call, two meanings
@@ -190,14 +190,14 @@ from labsupport.tf1 import tf  # version 1
 
 ones = np.ones(10_000, dtype="float32")
 
-import tensorflow as tf2  # version 2 of the same TensorFlow
+import tensorflow as tf2  # version 2 of the same TensorFlow; labsupport.tf1 goes first
 
 
-def report(label, make, **options):
+def report(label, make):
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
-        y = session.run(make(**options))
-    print(f"{label:<34} zeros {(y == 0).mean():.2f}, survivors {y.max():.2f}")
+        y = session.run(make())
+    print(f"{label:<34} zeros {(y == 0).mean():.2f}, largest {y.max():.2f}")
 
 
 # %% slide="fragment"
@@ -528,7 +528,7 @@ check("do-which")
 #   ([aymericdamien/TensorFlow-Examples#205](https://github.com/aymericdamien/TensorFlow-Examples/issues/205));
 #   a lab course did the same with 0.7
 #   ([hunkim/DeepLearningZeroToAll#122](https://github.com/hunkim/DeepLearningZeroToAll/issues/122)).
-#   Both networks still learned, which is why nobody noticed at once.
+#   In the first, whoever reported it had found the results with 0.75 and 0.25 nearly alike.
 # - **Always the same mask.** Paddle's dropout operator used one fixed seed
 #   ([PaddlePaddle/Paddle#7796](https://github.com/PaddlePaddle/Paddle/issues/7796)).
 

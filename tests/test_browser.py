@@ -121,10 +121,20 @@ class Walk:
         self.page.locator("#jp-bottom-panel", has_text="| Idle").wait_for()
         return self
 
-    def run_all(self, timeout=240):
+    def start_all(self):
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
+        self.page.wait_for_function(
+            "() => [...document.querySelectorAll('.jp-InputPrompt')]"
+            ".some(p => /\\[[*0-9]/.test(p.textContent))"
+        )
+
+    def run_all(self, timeout=240):
+        self.start_all()
         self.wait_idle(timeout)
+
+    def prompts(self) -> str:
+        return " ".join(self.page.locator(".jp-InputPrompt").all_inner_texts())
 
     def wait_idle(self, timeout=120):
         """Wait until the kernel has nothing left to do."""
@@ -132,10 +142,7 @@ class Walk:
         calm = 0
         while calm < 4:
             assert time.monotonic() < deadline, "the kernel is still busy"
-            busy = self.page.evaluate(
-                """() => [...document.querySelectorAll('.jp-InputPrompt')]
-                .some(p => p.textContent.includes('[*]'))"""
-            )
+            busy = "[*]" in self.prompts()
             status = self.page.locator(".jp-Notebook-ExecutionIndicator").first
             idle = status.get_attribute("data-status") == "idle"
             calm = calm + 1 if idle and not busy else 0
@@ -227,6 +234,27 @@ def test_a_named_mistake_then_a_green_card_then_a_slider(walk):
     assert moved.get_attribute("src") != before
     assert moved.get_attribute("alt") != alt
     walk.shot("slider")
+    walk.assert_clean()
+
+
+def test_a_live_plot_is_redrawn_in_place_while_tensorflow_trains(walk):
+    walk.open("07_mnist")
+    walk.start_all()
+    cell = walk.cell("live.show(figures.accuracy(curves, epochs=EPOCHS))")
+    seen, most, deadline = set(), 0, time.monotonic() + 240
+    while time.monotonic() < deadline and "[*]" in walk.prompts():
+        pictures = cell.locator(".jp-OutputArea-output img")
+        sources = pictures.evaluate_all("images => images.map(image => image.src)")
+        most = max(most, len(sources))
+        seen.update(sources)
+        walk.page.wait_for_timeout(100)
+    walk.wait_idle(300)
+    assert len(seen) >= 3, "the plot did not move"
+    assert most == 1, "pictures pile up"
+    walk.shot("live_plot", cell)
+    # Errors and what is written to standard error: nothing but answers that are still to come.
+    for text in walk.page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').all():
+        assert "NotImplementedError" in text.inner_text()
     walk.assert_clean()
 
 

@@ -196,6 +196,7 @@ def test_script_prints_the_text(script):
         ('check("")', "There are: standardize"),
         ("check(standardize)", 'goes in quotes, for instance "standardize".'),
         ("hint(standardize)", 'goes in quotes, for instance "standardize".'),
+        ("def batch_norm_dense(): 0\ncheck(batch_norm_dense)", 'for instance "bn-dense".'),
         ("check(None)", 'goes in quotes, for instance "'),
         ("check(object())", 'goes in quotes, for instance "'),
         ("check([])", 'goes in quotes, for instance "'),
@@ -323,6 +324,14 @@ def test_damaged_progress_is_no_progress_and_is_mended(script, state, content):
     assert "Your progress: 0 of" in script("progress()")
     script(RIGHT, 'check("standardize")')
     assert stored()["standardize"] == 4
+
+
+def test_best_line_counts_whatever_their_order(script, state):
+    """Two notebooks may write at the same time."""
+    state.mkdir()
+    lines = [json.dumps({"exercise": "standardize", "points": p}) for p in (1, 3, 2)]
+    (state / "progress.jsonl").write_text("\n".join(lines))
+    assert "Your progress: 3 of" in script("progress()")
 
 
 def test_too_many_points_do_not_count(script, state):

@@ -58,6 +58,8 @@ def exercise(limit=5.0, may_change=()):
 def look(answer, limit=5.0, **options):
     """The first case's observation, after checking what holds for every observation."""
     toy = exercise(limit, **options)
+    np.random.seed(3)
+    np.random.randn()  # NumPy keeps a second number for the next call
     left_alone = [
         lambda: str(np.random.get_state(legacy=False)),
         random.getstate,
@@ -585,7 +587,8 @@ def plain_loop(x):
 def loop_catching_exceptions(x):
     while True:
         try:
-            x = x + 0
+            while True:
+                x = x + 0
         except Exception:
             continue
 
@@ -707,10 +710,10 @@ def test_time_limit_rings_only_inside(form):
 
     def block(seconds):
         with form(seconds):
-            for _ in range(100):
+            for _ in range(300):
                 sum(range(10))
 
-    for i in range(100):
+    for i in range(200):
         with contextlib.suppress(TooSlow):
             block(i * 2e-6)
     deadline = time.monotonic() + 3 * observe_module.PAUSE
@@ -751,7 +754,7 @@ def test_a_timer_of_the_page_goes_on_afterwards():
 def test_a_handler_that_was_not_set_from_python_does_no_harm(monkeypatch):
     """`signal.signal` returns None for those, and does not take None back."""
     real = signal.signal
-    monkeypatch.setattr(signal, "signal", lambda n, h: real(n, h) and None)
+    monkeypatch.setattr(signal, "signal", lambda n, h: (real(n, h), None)[1])
     with time_limit(5):
         pass
     monkeypatch.undo()

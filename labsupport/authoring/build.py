@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -174,10 +175,20 @@ def _key_files(lesson: lessons.Lesson) -> list[tuple[Path, str]]:
     own = exercises.of_lesson(lesson.name)
     if not own:
         return []
-    names = lessons.answers(lesson)
+    if exercises.stack_of(lesson.name) == "tf1":
+        texts = _keys_of(lesson.name)
+    else:  # this process may be, or come to be, on TensorFlow 1
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            texts = pool.submit(_keys_of, lesson.name).result()
+    return [(keys.path_of(e.id), text) for e, text in zip(own, texts, strict=True)]
+
+
+def _keys_of(name: str) -> list[str]:
+    """The texts of the keys of a lesson's exercises, in their order."""
+    names = lessons.answers(lessons.read(lessons.sources()[name]))
     return [
-        (keys.path_of(exercise.id), keys.dumps(make_key(exercise, getattr(names, exercise.answer))))
-        for exercise in own
+        keys.dumps(make_key(exercise, getattr(names, exercise.answer)))
+        for exercise in exercises.of_lesson(name)
     ]
 
 

@@ -8,15 +8,14 @@ Provenance and licence: `README.md` in this folder. Importing this module loads 
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from labsupport.quiet import quiet
 
 __all__ = ["DataUnavailableError", "load_mnist"]
 
@@ -87,7 +86,7 @@ def _published() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """All of MNIST as uint8, from Keras's cache or the network, without a word on the page."""
     # `import keras` is Keras 3 and leaves `tf.keras` alone, so TF_USE_LEGACY_KERAS can still be
     # set afterwards; `from tensorflow import keras` here would take that choice away.
-    with _silence():
+    with quiet():
         import keras
 
         timeout = socket.getdefaulttimeout()
@@ -116,24 +115,3 @@ def _keras_cache() -> Path:
     if not os.access(home, os.W_OK):
         home = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / ".keras"
     return home / "datasets" / "mnist.npz"
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Drop what Python prints, and what TensorFlow's C++ writes to stderr as it starts.
-
-    TF_CPP_MIN_LOG_LEVEL alone does not: TensorFlow 2.21 writes its first lines regardless.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sink = io.StringIO()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.redirect_stdout(sink))
-        stack.enter_context(contextlib.redirect_stderr(sink))
-        with contextlib.suppress(OSError):  # a process without a stderr has nothing to silence
-            kept = os.dup(2)
-            stack.callback(os.close, kept)
-            stack.callback(os.dup2, kept, 2)
-            null = os.open(os.devnull, os.O_WRONLY)
-            stack.callback(os.close, null)
-            os.dup2(null, 2)
-        yield

@@ -37,6 +37,16 @@ def of_lesson(lesson: str) -> tuple[Exercise, ...]:
     return import_module(f"{__name__}.{lesson[3:]}").EXERCISES
 
 
+def stack_of(lesson: str) -> str:
+    """What the lesson's exercises run on: "tf1" or "tf2", as its module says in `STACK`.
+
+    "tf1" unless said otherwise: NumPy, and TensorFlow through `labsupport.tf1`. "tf2" is
+    `labsupport.tf2`. A process can hold one of the two, so answers to a "tf2" lesson are never
+    run in a process that runs others.
+    """
+    return getattr(import_module(f"{__name__}.{lesson[3:]}"), "STACK", "tf1")
+
+
 @lru_cache
 def all_exercises() -> dict[str, Exercise]:
     """Every exercise of the course by id, in the course's order."""

@@ -3,8 +3,9 @@
 Masks are random, so two of these exercises judge frequencies. Each is put into the nearest of a
 few classes, and each bound stands at least six standard deviations from what a right answer gives:
 a frequency among `ROWS` masks (dr-network: four per check), a mean or a standard deviation over T
-passes (dr-mc: eight per check). A right answer is taken for a wrong one less often than once in
-10⁷ checks; and since a check seeds its graph, the same answer gets the same verdict every time.
+passes (dr-mc: at most twelve per check). A right answer is taken for a wrong one less often than
+once in a million checks; and since a check seeds its graph, the same answer gets the same verdict
+every time.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ from typing import Any
 import numpy as np
 
 from labsupport.exercises.common import call
-from labsupport.observe import _NOT_THE_STUDENTS, plain
+from labsupport.observe import NOT_THE_STUDENTS, plain
 from labsupport.vocabulary import Odd, Unusable
 
 
@@ -280,7 +280,7 @@ def _about_running(error: Any) -> str:
 def _line_of(operation: Any) -> str:
     """The student's line that made an operation, "" if it is not known."""
     with contextlib.suppress(Exception):
-        own = [f for f in operation.traceback if not f[0].startswith(_NOT_THE_STUDENTS)]
+        own = [f for f in operation.traceback if not f[0].startswith(NOT_THE_STUDENTS)]
         if own:
             return linecache.getline(own[-1][0], own[-1][1]).strip()[:120]
     return ""

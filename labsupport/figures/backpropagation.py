@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from labsupport.figures import BLUE, CYCLE, GREY, LOOK, RED, Picture, canvas
+from labsupport.figures import BLUE, GREY, LOOK, RED, Picture, canvas
 
 # ---------------------------------------------------------------- one number raised
 
@@ -185,6 +185,7 @@ def error_by_step(steps: Sequence[float], errors: Sequence[float]) -> Picture:
 def two_sums(dx: np.ndarray, x_hat: np.ndarray, alone: np.ndarray) -> Picture:
     """One feature's gradient dx, shape (m,), and its two sums, beside those of the direct path."""
     figure, (left, right) = canvas(2, width=8.2, height=2.7)
+    figure.get_layout_engine().set(rect=(0, 0, 0.8, 1))  # the words beside take the rest
     places = np.arange(1, len(dx) + 1)
     left.axhline(0, color=GREY, lw=0.8)
     left.bar(places, dx, color=BLUE, width=0.55)
@@ -206,10 +207,9 @@ def two_sums(dx: np.ndarray, x_hat: np.ndarray, alone: np.ndarray) -> Picture:
     reach = 1.15 * max(np.abs(units).max(), np.abs(sums).max())
     words = []
     for row, (value, unit) in enumerate(zip(sums, units, strict=True)):
-        times = f"{value / unit:.2f}".rstrip("0").rstrip(".").replace("-0", "0")
-        times = times if abs(value / unit) > 5e-3 else "0"
-        said = "vanishes" if not wrong[row] else f"{times} × the direct path's"
-        right.text(reach * 1.08, row, said, va="center", fontsize=10, clip_on=False)
+        times = f"{value / unit:.2f}".rstrip("0").rstrip(".").replace("-", "−")
+        said = f"{times} × the direct path's" if wrong[row] else "vanishes"
+        right.text(reach * 1.08, row, said, va="center", fontsize=10, in_layout=False)
         words.append(f"{('sum of dx', 'sum of dx times x_hat')[row]}: {said}")
     right.set(
         yticks=[0, 1],
@@ -227,53 +227,60 @@ def two_sums(dx: np.ndarray, x_hat: np.ndarray, alone: np.ndarray) -> Picture:
 # ---------------------------------------------------------------- the deep network
 
 
-def accuracy(curves: Mapping[str, Sequence[tuple[int, float]]]) -> Picture:
-    """Test accuracy in percent by training step: label -> [(step, fraction right)]."""
-    figure, (axes,) = canvas(height=2.9)
+#: What was noted while a network trained: [(step, fraction right)], and for one unit
+#: [(step, (15th, 50th, 85th percentile))].
+History = tuple[Sequence[tuple[int, float]], Sequence[tuple[int, Sequence[float]]]]
+
+
+def figure_one(histories: Mapping[str, History]) -> Picture:
+    """Two trainings after figure 1 of Ioffe & Szegedy 2015: accuracy, and what one unit gets."""
+    with rc_context(LOOK):
+        figure = Figure(figsize=(10.2, 3.1), layout="constrained")
+        left, *panels = figure.subplots(1, 3, width_ratios=(1.35, 1, 1))
+    panels[1].sharey(panels[0])
     words = []
-    for (label, points), colour in zip(curves.items(), (RED, BLUE, *CYCLE[2:]), strict=False):
-        steps, right = zip(*points, strict=True)
-        axes.plot(steps, 100 * np.array(right), color=colour)
-        axes.annotate(
-            f"  {label}: {100 * right[-1]:.0f} %",
-            (steps[-1], 100 * right[-1]),
-            color=colour,
-            va="center",
-        )
-        said = ", ".join(f"{100 * right[i]:.0f} % at step {steps[i]}" for i in _some(steps))
-        words.append(f"{label}: {said}")
-    axes.axhline(10, color=GREY, lw=0.8, ls=":")
-    axes.annotate("  guessing", (steps[-1], 10), color=GREY, va="bottom")
-    axes.set(xlabel="training step", ylabel="right, % of the test images", ylim=(0, 100))
-    axes.set_xlim(0, steps[-1] * 1.32)
-    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= steps[-1]])
-    axes.spines["bottom"].set_bounds(0, steps[-1])
-    return Picture(figure, f"Test accuracy by training step. {'. '.join(words)}.")
-
-
-def _some(steps: Sequence[int]) -> list[int]:
-    return [i for i in range(len(steps)) if i % max(1, (len(steps) - 1) // 4) == 0]
-
-
-def drift(histories: Mapping[str, Sequence[tuple[int, Sequence[float]]]]) -> Picture:
-    """What one unit gets, by training step: label -> [(step, (15th, 50th, 85th percentile))]."""
-    figure, panels = canvas(len(histories), height=2.9, sharey=True)
-    words = []
-    for axes, (label, points), colour in zip(panels, histories.items(), (RED, BLUE), strict=False):
-        steps, marks = zip(*points, strict=True)
-        low, middle, high = np.array(marks).T
-        axes.fill_between(steps, low, high, color=colour, alpha=0.25, lw=0)
-        axes.plot(steps, middle, color=colour)
-        for line in (low, high):
-            axes.plot(steps, line, color=colour, lw=0.9)
-        axes.set(title=label, xlabel="training step", xlim=(0, steps[-1]))
-        axes.set_xticks(np.linspace(0, steps[-1], 5)[:-1])
-        said = [f"from {low[i]:.1f} to {high[i]:.1f} at step {steps[i]}" for i in _some(steps)]
-        words.append(f"{label}: {', '.join(said)}")
+    for axes, (label, (right, unit)), colour in zip(
+        panels, histories.items(), (RED, BLUE), strict=True
+    ):
+        _accuracy(left, label, right, colour)
+        _band(axes, label, unit, colour)
+        some = range(0, len(right), max(1, (len(right) - 1) // 4))
+        words += [
+            f"{label}, step {step}: {100 * fraction:.0f} % right, one unit gets {low:.1f} to "
+            f"{high:.1f}"
+            for (step, fraction), (_, (low, _, high)) in ((right[i], unit[i]) for i in some)
+        ]
+    left.axhline(10, color=GREY, lw=0.8, ls=":")
+    left.text(30, 11, "guessing", color=GREY, fontsize=9, va="bottom")
+    left.set_title("right, % of the test images", loc="left")
+    left.set(ylim=(0, 100), xlabel="training step")
     panels[0].set_ylabel("15th, 50th, 85th percentile")
-    return Picture(
-        figure,
-        "Percentiles, 15th to 85th, of what one unit of the last hidden layer gets. "
-        + ". ".join(words)
-        + ".",
+    return Picture(figure, f"{'; '.join(words)}.")
+
+
+def _accuracy(axes: Axes, label: str, points: Sequence[tuple[int, float]], colour: str) -> None:
+    steps, right = zip(*points, strict=True)
+    percent = 100 * np.array(right)
+    axes.plot(steps, percent, color=colour)
+    line = len(axes.lines)
+    axes.text(
+        0.1,
+        0.72 - 0.1 * line,
+        f"{label}: {percent[-1]:.0f} %",
+        color=colour,
+        transform=axes.transAxes,
     )
+    axes.set_xlim(0, steps[-1])
+
+
+def _band(
+    axes: Axes, label: str, points: Sequence[tuple[int, Sequence[float]]], colour: str
+) -> None:
+    steps, marks = zip(*points, strict=True)
+    low, middle, high = np.array(marks).T
+    axes.fill_between(steps, low, high, color=colour, alpha=0.25, lw=0)
+    axes.plot(steps, middle, color=colour)
+    for line in (low, high):
+        axes.plot(steps, line, color=colour, lw=0.9)
+    axes.set_title(f"one unit, {label}", loc="left")
+    axes.set(xlabel="training step", xlim=(0, steps[-1]))

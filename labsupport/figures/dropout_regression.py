@@ -28,8 +28,9 @@ def fits(
     _points(left, x, targets)
     for label, curve in curves.items():
         left.plot(x, curve, color=COLOURS[label], label=label)
-    left.set(xlabel="x", ylabel="y", ylim=(-2, 2), title=f"after {steps[-1]} steps")
-    left.legend(fontsize=8.5, loc="upper left")
+    left.set(xlabel="x", ylabel="y", ylim=(-2, 2))
+    left.set_title(f"after {steps[-1]} steps", loc="left")
+    left.legend(fontsize=8.5, loc="upper left", frameon=False)
     for label, values in losses.items():
         right.plot(steps, values, color=COLOURS[label])
         right.annotate(f" {values[-1]:.2f}", (steps[-1], values[-1]), color=COLOURS[label])
@@ -64,14 +65,14 @@ def paired(
     left.axvline(0, color=GREY, lw=0.8)
     left.scatter(order, np.arange(runs), color=np.where(order > 0, BLUE, RED), s=22)
     left.errorbar(mean, -2.2, xerr=2 * error, color=GREEN, marker="D", capsize=4)
-    left.annotate("mean ± 2 s.e.", (mean, -3.6), color=GREEN, ha="center", va="top", fontsize=9)
+    left.annotate("  mean ± 2 s.e.", (mean + 2 * error, -2.2), color=GREEN, va="center", fontsize=9)
     left.set(
         xlabel="test loss without dropout − with dropout",
         yticks=[],
-        ylim=(-6.5, 20),
+        ylim=(-4.5, 20),
         xlim=(-0.3, 0.3),
-        title=f"{runs} runs, stopped at step {step}",
     )
+    left.set_title(f"{runs} runs, stopped at step {step}", loc="left")
     left.spines["left"].set_visible(False)
     left.text(
         0.02, 0.98, "dropout worse", color=RED, transform=left.transAxes, va="top", fontsize=9
@@ -84,7 +85,7 @@ def paired(
     right.axhline(reference, color=ORANGE, ls="--", label="straight line")
     right.axvline(step, color=GREEN, lw=0.8)
     right.set(xlabel="step", ylabel="test loss, mean of all runs", ylim=(0.08, 0.2))
-    right.legend(fontsize=8.5, loc="upper left")
+    right.legend(fontsize=8.5, loc="upper left", frameon=False)
     return Picture(
         figure,
         f"Stopped at step {step}, dropout has the lower test loss in {int((gains > 0).sum())} of "
@@ -106,7 +107,7 @@ def band(
     axes.plot(x, x, color=GREY, ls=":", label="truth, y = x")
     axes.plot(x_train, y_train, "o", color="#222222", markersize=4, label="train")
     axes.set(xlabel="x", ylabel="y")
-    axes.legend(fontsize=8.5, loc="upper left")
+    axes.legend(fontsize=8.5, loc="upper left", frameon=False)
     near, far = np.interp([0.0, x.max()], x, std)
     return Picture(
         figure,
@@ -137,7 +138,8 @@ def loss_by_factor(
     axes.annotate("dropout off", (factors[-1], off[-1]), xytext=(-4, 5),
                   textcoords="offset points", color=GREY, ha="right", va="bottom")  # fmt: skip
     axes.set(xlabel="factor a: the network says a · y", ylabel="expected loss")
-    axes.set(title=f"rate {rate:.2f}", ylim=(0, 4.5))
+    axes.set(ylim=(0, 2.2))
+    axes.set_title(f"rate {rate:.2f}", loc="left")
     return Picture(
         figure,
         f"With rate {rate:.2f} on the prediction the expected loss is lowest at a factor of "

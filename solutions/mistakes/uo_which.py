@@ -59,23 +59,13 @@ def first_name_only(scope):
 
 
 @mistake(
-    "variables",
-    "You return variables of the network; running those reads them and moves nothing",
-    "Which collection holds the ops that change the moving statistics?",
+    "moves-nothing",
+    "Running what you return moves none of this network's statistics",
+    "Print the list that you return: is anything in it, and is it ops that change a variable?",
     see="own",
 )
-def variables(scope):
+def moves_nothing(scope):
     return tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, scope=f"{scope}/")
-
-
-@mistake(
-    "none",
-    "Running what you return moves none of the network's statistics",
-    "Print the list that you return. Is anything in it?",
-    see="own",
-)
-def none(scope):
-    return tf.get_collection(UPDATE_OPS, scope=f"{scope}$")
 
 
 @mistake(

@@ -1,0 +1,337 @@
+"""Exercises of lesson 11_clinic: eight programs to diagnose and to mend.
+
+An answer is a pair `("diagnosis", program)`. The program is examined by what its two functions
+`learn` and `predict` do (see `labsupport.clinic`), so it may be written in any way. Everything that
+is observed is a sentence about its behaviour; thresholds lie far from what either kind does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from labsupport.clinic import DIAGNOSES
+from labsupport.exercises.common import call, pair
+from labsupport.exercises.tf_common import _about_running, trial
+from labsupport.vocabulary import Case, Exercise, Part, Unusable
+
+LESSON = "11_clinic"
+LIMIT = 30.0  # a loaded machine, and TensorFlow's import
+SETTLED = 80  # steps: what is left of the start is 0.9 to the 80th
+COPIES = 500  # of each image, where the share of dropped units is counted
+
+DIAGNOSIS = "the diagnosis"
+TWICE, ALONE, AFTER = "asked twice", "one at a time", "after other images"
+NOISE, BRIGHT, SETTLE = "the same step twice", "brighter images", "once settled"
+MEAN, VARIANCE = "a batch with another mean", "a batch with another variance"
+SHARE, LEARNING = "what is dropped", "learning"
+FINDINGS = (TWICE, ALONE, AFTER, NOISE, BRIGHT, SETTLE, MEAN, VARIANCE, SHARE, LEARNING)
+
+
+def _cases(rng: np.random.RandomState) -> list[Case]:
+    d, hidden, classes = int(rng.randint(6, 9)), int(rng.randint(20, 25)), 3
+    centres = 2.5 * np.eye(classes, d) + rng.uniform(-0.3, 0.3, (classes, d)) + 0.6
+
+    def images(n):
+        labels = np.arange(n) % classes
+        return centres[labels] + 0.4 * rng.randn(n, d), labels
+
+    x1, labels1 = images(18)
+    x2, labels2 = images(12)
+    other = 3 * rng.uniform(0.5, 1.0, d) * rng.choice([-1, 1], d)
+    given = dict(x1=x1, labels1=labels1, x2=x2, labels2=labels2, other=other)
+    return [Case("program", "small images", {**given, "sizes": (d, hidden, classes)})]
+
+
+# ---------------------------------------------------------------- examining
+
+
+class _Patient:
+    """A started program whose two functions are called as the lesson says."""
+
+    def __init__(self, program: Any, sizes: tuple[int, int, int], speed: float):
+        self.classes = sizes[2]
+        with trial() as t:
+            self.errors = t.tf.errors.OpError
+            with self.plain_words():
+                made = t.build(program, sizes, speed, name="program")
+        self.functions = pair(made, "the pair `(learn, predict)` that the program returns")
+
+    @contextlib.contextmanager
+    def plain_words(self) -> Iterator[None]:
+        try:
+            yield
+        except self.errors as error:
+            raise Unusable(_about_running(error)) from None
+
+    def learn(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        with self.plain_words():
+            found = call(self.functions[0], x.copy(), labels.copy(), name="learn")
+        return self.logits(found, len(x), "learn")
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        with self.plain_words():
+            found = call(self.functions[1], x.copy(), name="predict")
+        return self.logits(found, len(x), "predict")
+
+    def logits(self, found: Any, m: int, name: str) -> np.ndarray:
+        found = np.asarray(found)
+        if found.shape != (m, self.classes) or found.dtype.kind != "f":
+            wanted = f"`{name}` should return the logits, an array of shape (m, classes)"
+            raise Unusable(f"{wanted}; for {m} images it returns shape {found.shape}.")
+        return np.array(found, dtype=np.float64)
+
+
+def _apart(a: np.ndarray, b: np.ndarray, by: float = 0.01) -> bool:
+    """Whether logits differ by more than `by` of their spread."""
+    return not float(np.abs(a - b).max()) <= by * float(a.std() + 1e-9)
+
+
+def _probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
+    said, program = pair(answer, 'a pair `"diagnosis", program`')
+    if not callable(program):
+        raise Unusable("The second entry of the pair should be the program, a function.")
+    if not isinstance(said, str) or said.strip().lower() not in DIAGNOSES:
+        words = ", ".join(DIAGNOSES)
+        raise Unusable(f"The first entry of the pair should be one of: {words}.")
+    return {DIAGNOSIS: said.strip().lower(), **_examined(program, inputs)}
+
+
+def _examined(program: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
+    x1, x2, labels, sizes = inputs["x1"], inputs["x2"], inputs["labels1"], inputs["sizes"]
+    at_rest = _Patient(program, sizes, 0.0)
+    first = at_rest.predict(x2)
+    second = at_rest.predict(x2)
+    noisy = _apart(first, second, 1e-4)
+    alone = np.concatenate([at_rest.predict(x2[i : i + 1]) for i in range(4)])
+    before = at_rest.predict(x2)
+    at_rest.predict(3 * x2 + 5), at_rest.predict(3 * x2 + 5)
+    after = at_rest.predict(x2)
+    steps = [at_rest.learn(x, labels) for x in (x1, x1, 2 * x1 + 0.5)]
+    drops = _apart(steps[0], steps[1], 1e-4)
+    found = {
+        TWICE: "asked twice, it predicts something else"
+        if noisy
+        else "asked twice, it predicts the same",
+        ALONE: "an image alone gets another prediction than among others"
+        if _apart(second[:4], alone)
+        else "an image alone gets the same prediction as among others",
+        AFTER: "a prediction is another after other images were asked about"
+        if _apart(before, after)
+        else "a prediction is the same after other images were asked about",
+        NOISE: "two training steps on a batch see different logits"
+        if drops
+        else "two training steps on a batch see the same logits",
+        BRIGHT: "not to be seen, because training is random"
+        if drops
+        else "training sees other logits when all images are brighter"
+        if _apart(steps[0], steps[2], 0.1)
+        else "training sees the same logits when all images are brighter",
+    }
+    found |= _settled(at_rest, noisy, inputs)
+    found[SHARE] = _share(_Patient(program, (sizes[0], 1, sizes[2]), 0.0), x1, labels)
+    found[LEARNING] = _learning(_Patient(program, sizes, 0.1), inputs)
+    return found
+
+
+def _settled(patient: _Patient, noisy: bool, inputs: Mapping[str, Any]) -> dict[str, str]:
+    """What the moving statistics do, by what they make of predictions."""
+    x1, x2, labels = inputs["x1"], inputs["x2"], inputs["labels1"]
+    if noisy:
+        hidden = "not to be seen, because predictions are random"
+        return dict.fromkeys((SETTLE, MEAN, VARIANCE), hidden)
+
+    def settle(x):
+        for _ in range(SETTLED):
+            patient.learn(x, labels)
+        return patient.predict(x2)
+
+    old = settle(x1)
+    predicted = patient.predict(x1)
+    copies = 1200
+    seen = patient.learn(np.tile(x1, (copies, 1)), np.tile(labels, copies))
+    seen = seen.reshape(copies, *predicted.shape).mean(axis=0)
+    found = {SETTLE: _agreement(seen, predicted)}
+    centre = x1.mean(axis=0)
+    for name, x in ((MEAN, x1 + inputs["other"]), (VARIANCE, centre + 3 * (x1 - centre))):
+        patient.learn(x, labels)
+        once, end = patient.predict(x2), settle(x)
+        moved = np.abs(once - old).mean() / (np.abs(end - old).mean() + 1e-9)
+        if not _apart(old, end, 0.05):
+            found[name] = f"{name} does not change predictions"
+        elif moved > 0.6:
+            found[name] = f"{name} changes predictions at once"
+        else:
+            found[name] = f"{name} changes predictions little by little"
+        old = settle(x1)
+    return found
+
+
+def _agreement(seen: np.ndarray, predicted: np.ndarray) -> str:
+    if not _apart(seen, predicted, 0.35):
+        return "training and prediction agree once the statistics have settled"
+    slope = float((seen * predicted).sum() / (seen**2).sum())
+    if slope > 0.02 and not _apart(seen, predicted / slope, 0.35):
+        return "training and prediction differ by a factor"
+    return "training and prediction disagree however long they settle"
+
+
+def _share(patient: _Patient, x1: np.ndarray, labels: np.ndarray) -> str:
+    """The share of draws in which the one hidden unit is dropped.
+
+    Nothing but the output's bias is left of a dropped unit: that is the commonest value. 18 images
+    and their negatives, half of them with an active unit: 9,000 draws or more, so rounding to 0.05
+    errs with a probability below 1e-5 at 4.7 standard deviations.
+    """
+    x = np.concatenate([x1, -x1])
+    many = patient.learn(np.repeat(x, COPIES, axis=0), np.repeat(np.tile(labels, 2), COPIES))
+    values = many[:, np.argmax(np.ptp(many, axis=0))]
+    values = values / (np.abs(values).max() + 1e-9)
+    rounded, count = np.unique(values.round(3), return_counts=True)
+    nothing = np.abs(values - rounded[count.argmax()]) < 2e-3
+    by_image = nothing.reshape(len(x), COPIES)
+    active = by_image[~by_image.all(axis=1)]
+    share = round(20 * float(active.mean())) / 20 if active.size else 0.0
+    return f"training drops {100 * share:.0f} % of the units" if share else "training drops nothing"
+
+
+def _learning(patient: _Patient, inputs: Mapping[str, Any]) -> str:
+    for _ in range(120):
+        patient.learn(inputs["x1"], inputs["labels1"])
+    right = patient.predict(inputs["x2"]).argmax(axis=1) == inputs["labels2"]
+    return "it learns" if right.mean() > 0.7 else "it does not learn"
+
+
+def _fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    wrong = [name for name in FINDINGS if name in right and seen.get(name) != right[name]]
+    if wrong:
+        text = str(seen[wrong[0]])
+        return f"Of the program that you give: {text}."
+    if seen.get(DIAGNOSIS) != right.get(DIAGNOSIS):
+        said = str(seen[DIAGNOSIS])
+        return f"The program is right now, but {said!r} is not what ailed it."
+    return None
+
+
+# ---------------------------------------------------------------- the eight
+
+
+def _clinic(number: int, title: str, signs: tuple[str, ...], hints: tuple[str, ...], **more):
+    """An exercise whose part "mend" is about these signs."""
+    others = tuple(name for name in FINDINGS if name not in signs)
+    rest = ("program/inputs", *(f"program/{name}" for name in others))
+    return Exercise(
+        id=f"clinic-{number}",
+        lesson=LESSON,
+        title=title,
+        answer=f"patient_{number}",
+        parts=(
+            Part("mend", 2, "the trouble is gone", tuple(f"program/{n}" for n in signs), **more),
+            Part("rest", 1, "everything else is as it was", rest, ("mend",)),
+            Part("diagnosis", 1, "the diagnosis", (f"program/{DIAGNOSIS}",), ("mend",)),
+        ),
+        cases=_cases,
+        probe=_probe,
+        hints=hints,
+        facts=(_fact,),
+        limit=LIMIT,
+    )
+
+
+EXERCISES = (
+    _clinic(
+        1,
+        "Patient 1: good in training, poor on new digits",
+        (MEAN, VARIANCE, SETTLE, BRIGHT),
+        (
+            "Look at `without learning`: batch after batch goes through training. What should a "
+            "prediction do meanwhile?",
+            "Look at `assignments`. Which operations are there that no run ever needs?",
+            "`ema.apply` returns an operation. Who runs it? Lesson 04 has the tool.",
+        ),
+    ),
+    _clinic(
+        2,
+        "Patient 2: nobody gets the same answer twice",
+        (TWICE, ALONE, AFTER, SHARE),
+        (
+            "Ask for the same prediction twice. What in a network can make the answers differ?",
+            "Follow `keep_prob` from the line that makes it to the line that uses it.",
+            "Which number does `tf.nn.dropout` get in training, and which in prediction? Who feeds "
+            "what is not used?",
+        ),
+    ),
+    _clinic(
+        3,
+        "Patient 3: an accuracy that wobbles",
+        (MEAN, VARIANCE, BRIGHT),
+        (
+            "Look at `without learning` over the last steps. How far should one batch of 10 move "
+            "a prediction that rests on hundreds of batches?",
+            "Put numbers in: the old mean is 5, the batch's is 6. What is the new one?",
+            "In this course, and in TensorFlow, momentum is the weight of the old value; in PyTorch "
+            "that of the new one. Which of the two does 0.9 belong to?",
+        ),
+    ),
+    _clinic(
+        4,
+        "Patient 4: worse than bad on a sorted file",
+        (ALONE, BRIGHT, MEAN, VARIANCE),
+        (
+            "Compare digits that are asked about together and one by one.",
+            "If a prediction depends on its neighbours, where does the layer get its mean from?",
+            "A constant cannot be one thing in training and another in prediction. What can, and "
+            "who feeds it?",
+        ),
+    ),
+    _clinic(
+        5,
+        "Patient 5: better on new digits than in training",
+        FINDINGS,
+        (
+            "Name what differs between the two curves: the digits, the network, or both?",
+            "Go through every instrument before you change a line. Which one shows something that "
+            "a good program would not do?",
+            "Measure the share and the factor of the mask, and compare training and prediction on "
+            "the same digits. What would a change make better?",
+        ),
+        needs=("diagnosis",),
+    ),
+    _clinic(
+        6,
+        "Patient 6: well at home, ill on the server",
+        (MEAN, VARIANCE, SETTLE, BRIGHT),
+        (
+            "Look at `without learning` and at `assignments`: do they agree on whether anything "
+            "moves?",
+            "A prediction here takes a journey. List what it packs.",
+            "Which of a batch norm layer's four variables are trainable? Which two does a "
+            "prediction need besides?",
+        ),
+    ),
+    _clinic(
+        7,
+        "Patient 7: slow to learn",
+        (SHARE, NOISE),
+        (
+            "Look at `one unit`: how often does the unit say nothing?",
+            "Read the comment beside the number, then the name of the argument that it is given "
+            "to.",
+            "If a unit is kept with probability k, with what probability is it dropped?",
+        ),
+    ),
+    _clinic(
+        8,
+        "Patient 8: the more you ask, the worse it gets",
+        (ALONE, AFTER, MEAN, VARIANCE, BRIGHT),
+        (
+            "Compare a prediction before and after other images were asked about.",
+            "Look at `assignments`: what does a prediction run that it should not?",
+            "What is made outside a branch of `tf.cond` runs whichever branch is taken. Where must "
+            "the assignments be made?",
+        ),
+    ),
+)

@@ -1,0 +1,524 @@
+"""Exercises of lesson 10_today: TensorFlow 2 in eager mode and Keras 3, never beside `tf1`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from labsupport.exercises.common import batch, call, flat
+from labsupport.observe import plain
+from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
+
+LESSON = "10_today"
+STACK = "tf2"
+
+#: Several float32 steps, whose sums run in an order of their own.
+PRECISION = dict(rtol=1e-3, atol=1e-4)
+LIMIT = 20.0  # the first check may have to wait for TensorFlow
+
+
+def _numpy(value: Any) -> Any:
+    """A Keras variable or tensor as an array; anything else as it is."""
+    return value.numpy() if callable(getattr(value, "numpy", None)) else value
+
+
+def _joined(variables: list[Any]) -> np.ndarray:
+    return np.concatenate([_numpy(v).ravel() for v in variables] or [np.zeros(0)])
+
+
+def _is_statistic(variable: Any) -> bool:
+    return variable.path.rpartition("/")[2].startswith("moving_")
+
+
+# ---------------------------------------------------------------- k-train-step
+
+
+def _step_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, sizes, sizes_of_batches):
+        inputs = {"steps": len(sizes_of_batches), "mode": case_id}
+        for i, (n, k) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+            inputs[f"w{i}"] = (rng.randn(n, k) / np.sqrt(n)).astype(np.float32)
+        for i, n in enumerate(sizes_of_batches, 1):
+            inputs[f"x{i}"] = batch(rng, n, sizes[0]).astype(np.float32)
+            inputs[f"y{i}"] = rng.randint(0, sizes[-1], n)
+        return Case(case_id, title, inputs)
+
+    n = int(rng.randint(9, 13))
+    return [
+        case("one", "one step", (5, 6, 3), [n]),
+        case("frozen", "two steps, the first kernel frozen", (4, 7, 5, 3), [8, n]),
+        case("compiled", "three steps inside `tf.function`", (4, 6, 3), [n, n, n]),
+    ]
+
+
+def _network(keras: Any, inputs: Mapping[str, Any]) -> Any:
+    """Dense layers with the case's kernels, batch-normalized in between; logits at the end."""
+    kernels = [inputs[name] for name in sorted(inputs) if name[0] == "w"]
+    constant = keras.initializers.Constant
+    h = start = keras.Input((kernels[0].shape[0],))
+    for i, kernel in enumerate(kernels, 1):
+        last = i == len(kernels)
+        made = keras.layers.Dense(
+            kernel.shape[1], use_bias=last, kernel_initializer=constant(kernel)
+        )
+        h = made(h)
+        if i == 1 and inputs["mode"] == "frozen":
+            made.trainable = False
+        if not last:
+            h = keras.layers.BatchNormalization(
+                momentum=0.8,
+                gamma_initializer=constant(1.4),
+                beta_initializer=constant(0.3),
+                moving_mean_initializer=constant(0.6),
+                moving_variance_initializer=constant(2.5),
+            )(h)
+            h = keras.layers.Activation("elu")(h)
+    return keras.Model(start, h)
+
+
+def _step_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    from labsupport.tf2 import keras, tf
+
+    model = _network(keras, inputs)
+    optimizer = keras.optimizers.SGD(0.2, momentum=0.7)
+    optimizer.build(model.trainable_variables)
+    names = ("model", "optimizer", "images", "labels")
+
+    def step(images, labels):
+        return call(answer, model, optimizer, images, labels, name="train_step", names=names)
+
+    if inputs["mode"] == "compiled":
+        step = tf.function(step, autograph=False)
+    losses = []
+    for i in range(1, inputs["steps"] + 1):
+        losses.append(step(tf.constant(inputs[f"x{i}"]), tf.constant(inputs[f"y{i}"])))
+    seen = [plain(loss) for loss in losses]
+    odd = [loss for loss in seen if isinstance(loss, str)]
+    others = [v for v in model.non_trainable_variables if not _is_statistic(v)]
+    found = {
+        "loss": odd[0] if odd else np.stack(seen),
+        "weights": _joined(model.trainable_variables),
+        "statistics": _joined([v for v in model.variables if _is_statistic(v)]),
+    }
+    return {**found, "frozen": _joined(others)} if others else found
+
+
+TRAIN_STEP = Exercise(
+    id="k-train-step",
+    lesson=LESSON,
+    title="A training step with GradientTape",
+    answer="train_step",
+    parts=(
+        Part("trains", 2, "the trainable weights take a step", ("*/weights", "*/inputs")),
+        Part(
+            "moves", 2, "the moving statistics move with it, once", ("*/statistics",), ("trains",)
+        ),
+        Part("loss", 1, "gives back the mean loss of the batch", ("*/loss",), ("trains",)),
+        Part("rest", 1, "what is frozen stays as it is", ("frozen/frozen",), ("trains",)),
+    ),
+    cases=_step_cases,
+    probe=_step_probe,
+    hints=(
+        "There are four lines: a `with tf.GradientTape() as tape:` block, the gradients, the "
+        "optimizer, the return. What has to happen inside the block, so that the tape sees it?",
+        "Nobody but you tells the model that this is training. How is a Keras model told, and what "
+        "happens to the moving statistics if it is not?",
+        "`keras.losses.SparseCategoricalCrossentropy(from_logits=True)` takes labels and logits. "
+        "`tape.gradient(loss, variables)` goes with `optimizer.apply(gradients, variables)`: "
+        "which list of the model's variables leaves out what is frozen?",
+    ),
+    limit=LIMIT,
+    **PRECISION,
+)
+
+
+# ---------------------------------------------------------------- k-layer
+
+
+def _layer_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title):
+        d, n = int(rng.randint(3, 5)), int(rng.randint(6, 9))
+        inputs = {
+            "mode": case_id,
+            "momentum": float(rng.uniform(0.6, 0.9)),
+            "epsilon": float(rng.uniform(0.1, 0.4)),
+            "gamma": (rng.uniform(0.5, 2.5, d) * np.where(np.arange(d) % 2, -1, 1)),
+            "beta": rng.uniform(0.5, 3.0, d),
+            "mean": rng.uniform(-3.0, 3.0, d),
+            "var": rng.uniform(0.5, 4.0, d),
+        }
+        for i in (1, 2, 3):
+            inputs[f"x{i}"] = batch(rng, n, d)
+        inputs = {
+            k: v.astype(np.float32) if isinstance(v, np.ndarray) else v for k, v in inputs.items()
+        }
+        return Case(case_id, title, inputs)
+
+    return [
+        case("fresh", "a new layer, before and after its first steps"),
+        case("training", "training, from given statistics"),
+        case("prediction", "prediction, with given statistics"),
+        case("compiled", "three steps inside `tf.function`, then a prediction"),
+        case("frozen", "`trainable = False`, called with `training=True`"),
+    ]
+
+
+STATE = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+def _layer_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    from labsupport.tf2 import keras, tf
+
+    if not (isinstance(answer, type) and issubclass(answer, keras.layers.Layer)):
+        raise Unusable("`BatchNorm` should be a class made from `keras.layers.Layer`.")
+    layer = answer(momentum=inputs["momentum"], epsilon=inputs["epsilon"])
+    x = [tf.constant(inputs[f"x{i}"]) for i in (1, 2, 3)]
+    fresh = layer(x[0], training=False)
+    missing = [name for name in STATE if not hasattr(layer, name)]
+    if missing:
+        raise Unusable(f"After its first call the layer should have `{missing[0]}`.")
+    mode, found = inputs["mode"], {}
+    if mode == "fresh":
+        trained, other = len(layer.trainable_variables), len(layer.non_trainable_variables)
+        found = {"variables": f"{trained} trainable, {other} not", "before": _numpy(fresh)}
+    else:
+        for name, key in zip(STATE, ("gamma", "beta", "mean", "var"), strict=True):
+            _put(tf, layer, name, inputs[key])
+    if mode == "frozen":
+        layer.trainable = False
+    if mode == "prediction":
+        found["out"] = layer(x[0], training=False)
+        found["bare"] = layer(x[1])
+        found["alone"] = layer(x[0][:1], training=False)
+    elif mode == "compiled":
+        step = tf.function(lambda batch: layer(batch, training=True), autograph=False)
+        found["out"] = [_numpy(step(one)) for one in x][-1]
+        found["after"] = _try(lambda: layer(x[0], training=False))
+    else:
+        found["out"] = [_numpy(layer(one, training=True)) for one in x][-1]
+    found |= {"mean": flat(_numpy(layer.moving_mean)), "var": flat(_numpy(layer.moving_variance))}
+    return {name: _numpy(value) for name, value in found.items()}
+
+
+def _put(tf: Any, layer: Any, name: str, value: np.ndarray) -> None:
+    """Give the layer's variable a value; if it is no variable, replace it."""
+    old = getattr(layer, name)
+    if np.shape(old)[-1:] != value.shape:
+        raise Unusable(
+            f"`{name}` should have one number per feature; its shape is {np.shape(old)}."
+        )
+    value = np.reshape(value, np.shape(old))
+    if hasattr(old, "assign"):
+        old.assign(value)
+    else:
+        setattr(layer, name, tf.constant(value))
+
+
+def _try(do: Callable[[], Any]) -> Any:
+    try:
+        return do()
+    except Exception as error:  # what was made while tracing must not be used afterwards
+        return Odd(f"an error, {type(error).__name__}")
+
+
+LAYER = Exercise(
+    id="k-layer",
+    lesson=LESSON,
+    title="A Keras layer of your own",
+    answer="BatchNorm",
+    parts=(
+        Part("training", 2, "normalizes with the batch in training", ("training/out", "fresh/out")),
+        Part(
+            "state",
+            2,
+            "notes the moving statistics, and keeps them out of training's hands",
+            ("training/mean", "training/var", "fresh/mean", "fresh/var", "fresh/variables"),
+        ),
+        Part(
+            "prediction",
+            2,
+            "predicts with what it noted, and changes nothing",
+            ("prediction/*", "fresh/before", "*/inputs"),
+            ("training",),
+        ),
+        Part("compiled", 2, "works inside `tf.function`", ("compiled/*",), ("training",)),
+        Part("frozen", 1, "a frozen layer predicts", ("frozen/*",), ("prediction",)),
+    ),
+    cases=_layer_cases,
+    probe=_layer_probe,
+    hints=(
+        "`build` knows the number of features: make the four variables there, with "
+        "`self.add_weight(shape=…, initializer=…)`. Which two of them must no optimizer touch?",
+        "In `call`, both modes end in the same line; they differ in the mean and the variance that "
+        "go into it. A variable is changed with `assign`; a Python attribute that is set to a new "
+        "tensor holds that tensor, not a number that a compiled step would change.",
+        "`tf.nn.moments(x, axes=[0])` gives the mean and the (biased) variance. "
+        "`if training and self.trainable:` decides for both modes and for the frozen layer; "
+        "momentum is the weight of the old value.",
+    ),
+    limit=LIMIT,
+    **PRECISION,
+)
+
+
+# ---------------------------------------------------------------- k-freeze
+
+
+def _freeze_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title):
+        d, f = int(rng.randint(4, 6)), int(rng.randint(5, 8))
+        inputs = {
+            "mode": case_id,
+            "classes": int(rng.randint(2, 5)),
+            "w1": rng.randn(d, 6) / 2,
+            "w2": rng.randn(6, f) / 2,
+            "x": batch(rng, 12, d),
+            "statistics": rng.uniform(0.5, 3.0, 4),
+        }
+        inputs = {
+            k: v.astype(np.float32) if isinstance(v, np.ndarray) else v for k, v in inputs.items()
+        }
+        return Case(case_id, title, inputs)
+
+    return [
+        case("frozen", "while the base is frozen"),
+        case("thawed", "later, after `base.trainable = True`"),
+    ]
+
+
+def _base(keras: Any, inputs: Mapping[str, Any]) -> Any:
+    """A "pretrained" model: a normalized layer, and another one inside a model of its own."""
+    constant, (m1, v1, m2, v2) = keras.initializers.Constant, inputs["statistics"]
+
+    def block(kernel, mean, var):
+        return [
+            keras.layers.Dense(
+                kernel.shape[1], use_bias=False, kernel_initializer=constant(kernel)
+            ),
+            keras.layers.BatchNormalization(
+                momentum=0.7,
+                gamma_initializer=constant(1.3),
+                beta_initializer=constant(0.4),
+                moving_mean_initializer=constant(mean),
+                moving_variance_initializer=constant(var),
+            ),
+            keras.layers.Activation("elu"),
+        ]
+
+    start = keras.Input((inputs["w1"].shape[0],))
+    inner = keras.Sequential([keras.Input((6,)), *block(inputs["w2"], m2, v2)], name="inner")
+    h = start
+    for layer in (*block(inputs["w1"], m1, v1), inner):
+        h = layer(h)
+    return keras.Model(start, h, name="base")
+
+
+def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    from labsupport.tf2 import keras, tf
+
+    base, classes, x = _base(keras, inputs), inputs["classes"], tf.constant(inputs["x"])
+    features = base(x, training=False).numpy()
+    model = call(answer, base, classes, name="fine_tune", names=("base", "classes"))
+    if not isinstance(model, keras.Model):
+        raise Unusable(f"`fine_tune` should return a Keras model; it returns {_kind(model)}.")
+    logits = model(x, training=False)
+    if tuple(logits.shape) != (len(features), classes):
+        return {"logits": f"logits of shape {tuple(logits.shape)}"}
+    if inputs["mode"] == "thawed":
+        base.trainable = True
+    groups = {
+        "kernels": [v for v in base.variables if v.path.endswith("kernel")],
+        "scales": [v for v in base.variables if v.path.endswith(("gamma", "beta"))],
+        "statistics": [v for v in base.variables if _is_statistic(v)],
+        "head": [v for v in model.variables if id(v) not in {id(w) for w in base.variables}],
+    }
+    found = {
+        "logits": _explained(logits.numpy(), features, groups["head"]),
+        "training": _company(model, x, True),
+        "prediction": _company(model, x, False),
+    }
+    before = {name: [v.numpy() for v in group] for name, group in groups.items()}
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(x, training=True) - 1.0) ** 2)
+        variables = model.trainable_variables
+        for variable, slope in zip(variables, tape.gradient(loss, variables), strict=True):
+            if slope is not None:
+                variable.assign_sub(0.1 * slope)
+    for name, group in groups.items():
+        found[name] = _moved(before[name], [v.numpy() for v in group])
+    return found
+
+
+def _moved(before: list[np.ndarray], after: list[np.ndarray]) -> str:
+    pairs = list(zip(before, after, strict=True))
+    moved = sum(not np.allclose(a, b, rtol=1e-6, atol=1e-7) for a, b in pairs)
+    return "moved" if moved == len(pairs) else "some moved" if moved else "stood still"
+
+
+def _explained(logits: np.ndarray, features: np.ndarray, head: list[Any]) -> str:
+    """Whether the logits are a dense layer of the pretrained features, and nothing else."""
+    f, c = features.shape[1], logits.shape[1]
+    kernels = [v.numpy() for v in head if tuple(v.shape) == (f, c)]
+    biases = [v.numpy() for v in head if tuple(v.shape) == (c,)] or [0.0]
+    if not kernels:
+        return "no dense layer on the features of the base"
+    want = features @ kernels[-1] + biases[-1]
+    if np.allclose(logits, want, rtol=1e-3, atol=1e-3):
+        return "a dense layer on the pretrained features"
+    odds = np.exp(want - want.max(axis=1, keepdims=True))
+    if np.allclose(logits, odds / odds.sum(axis=1, keepdims=True), rtol=1e-3, atol=1e-3):
+        return "probabilities"
+    return "not what a dense layer makes of the pretrained features"
+
+
+def _company(model: Any, x: Any, training: bool) -> str:
+    """Whether the first row's output depends on who else is in the batch."""
+    values = [v.numpy() for v in model.variables]
+    together, fewer = model(x, training=training)[:1], model(x[:3], training=training)[:1]
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)  # looking must not move what is looked at
+    same = np.allclose(together.numpy(), fewer.numpy(), rtol=1e-3, atol=1e-4)
+    return "does not depend on the batch" if same else "depends on the batch"
+
+
+def _kind(value: Any) -> str:
+    found = plain(value)
+    return "a tensor or an array" if not isinstance(found, str) else str(found) or "a string"
+
+
+FREEZE = Exercise(
+    id="k-freeze",
+    lesson=LESSON,
+    title="Freeze a model for fine-tuning",
+    answer="fine_tune",
+    parts=(
+        Part(
+            "model",
+            1,
+            "a new head on the pretrained features, which learns",
+            ("*/logits", "*/head"),
+        ),
+        Part(
+            "frozen",
+            2,
+            "nothing of the base moves, statistics included",
+            ("frozen/kernels", "frozen/scales", "frozen/statistics", "frozen/inputs"),
+            ("model",),
+        ),
+        Part(
+            "company",
+            1,
+            "no output depends on the rest of the batch",
+            ("frozen/training", "frozen/prediction"),
+            ("model",),
+        ),
+        Part(
+            "thawed",
+            2,
+            "later the base's weights learn, and its statistics still stand",
+            (
+                "thawed/kernels",
+                "thawed/scales",
+                "thawed/statistics",
+                "thawed/training",
+                "thawed/prediction",
+                "thawed/inputs",
+            ),
+            ("model",),
+        ),
+    ),
+    cases=_freeze_cases,
+    probe=_freeze_probe,
+    hints=(
+        "Two things are to be settled: which variables the optimizer may touch, and which "
+        "statistics the base normalizes with. Keras has a setting for each.",
+        "`trainable` on a model reaches every layer inside it, also inside models within models. "
+        "What will it say to batch norm on the day it is set back to True?",
+        "In a functional model the outer call's `training` goes down to every layer, whatever was "
+        "said when the model was put together. In the `call` method of a `keras.Model` of your "
+        "own you say at each call what the base is called with.",
+    ),
+    limit=LIMIT,
+)
+
+
+# ---------------------------------------------------------------- k-convert
+
+TORCH, FLAX = "torch.nn.BatchNorm2d", "flax.linen.BatchNorm"
+MXNET, DROPOUT = "mxnet.npx.batch_norm", "tf.compat.v1.nn.dropout"
+
+
+def _convert_cases(rng: np.random.RandomState) -> list[Case]:
+    def number(low, high):
+        return round(float(rng.uniform(low, high)), 3)
+
+    def case(case_id, title, layer, **settings):
+        return Case(case_id, title, {"layer": layer, "settings": settings})
+
+    return [
+        case("torch", "PyTorch's", TORCH, momentum=number(0.02, 0.3), eps=number(0.01, 0.2)),
+        case("plain", "PyTorch's, nothing given", TORCH),
+        case("flax", "Flax's", FLAX, momentum=number(0.7, 0.97), epsilon=number(0.01, 0.2)),
+        case("mxnet", "MXNet's", MXNET, momentum=number(0.7, 0.97), eps=number(0.01, 0.2)),
+        case("keep", "dropout's", DROPOUT, keep_prob=number(0.7, 0.9)),
+    ]
+
+
+def _convert_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    from labsupport.tf2 import keras
+
+    settings = dict(inputs["settings"])
+    found = call(answer, inputs["layer"], settings, name="to_keras", names=("layer", "settings"))
+    if not isinstance(found, dict):
+        raise Unusable(f"`to_keras` should return a dict of arguments; it returns {_kind(found)}.")
+    is_dropout = inputs["layer"] == DROPOUT
+    known = ("rate",) if is_dropout else ("axis", "momentum", "epsilon", "center", "scale")
+    strangers = sorted(str(name) for name in found if name not in known)
+    given = {name: value for name, value in found.items() if name in known}
+    changed = "changed" if settings != inputs["settings"] else "left alone"
+    seen = {"unknown": ", ".join(strangers) or "none", "settings": changed}
+    if is_dropout:
+        return {**seen, "rate": given.get("rate", Odd("nothing"))}
+    try:
+        layer = keras.layers.BatchNormalization(**given)
+    except Exception as error:
+        raise Unusable(f"Keras does not take these arguments: {error}.") from None
+    axis = layer.axis[0] if isinstance(layer.axis, (list, tuple)) else layer.axis
+    return {
+        **seen,
+        "momentum": layer.momentum,
+        "epsilon": layer.epsilon,
+        "axis": f"axis {axis % 4} of 4",
+    }
+
+
+CONVERT = Exercise(
+    id="k-convert",
+    lesson=LESSON,
+    title="The same settings in Keras",
+    answer="to_keras",
+    parts=(
+        Part("torch", 2, "PyTorch's batch norm", ("torch/*",)),
+        Part("defaults", 1, "PyTorch's batch norm with its defaults", ("plain/*",)),
+        Part("others", 2, "Flax's and MXNet's batch norm", ("flax/*", "mxnet/*")),
+        Part("dropout", 1, "version 1's dropout", ("keep/*",)),
+    ),
+    cases=_convert_cases,
+    probe=_convert_probe,
+    hints=(
+        "Take the two tables above and go through them row by row: what a number means, what the "
+        "argument is called, what it is when nobody says anything.",
+        "Put PyTorch's and Keras's update of the moving mean side by side. Which factor multiplies "
+        "the old value in each? Is that different in Flax?",
+        "Start from the other layer's defaults and put the given settings over them: "
+        "`{**defaults, **settings}`. Then translate. Where do PyTorch and MXNet have the channels?",
+    ),
+    rtol=1e-5,
+    atol=1e-8,
+    limit=LIMIT,
+)
+
+EXERCISES = (TRAIN_STEP, LAYER, FREEZE, CONVERT)
