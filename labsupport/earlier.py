@@ -23,7 +23,7 @@ def answer_to(exercise_id: str) -> Any:
     path = Path(f"{exercise.lesson}.ipynb")
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         raise NotImplementedError(
             f"`{exercise_id}` is an exercise of {exercise.lesson}, and that notebook is not here."
         ) from None

@@ -182,10 +182,11 @@ with tf.Graph().as_default(), tf.Session() as session:
 # run (lesson 04). Afterwards 5 · (1 − 0.9⁵⁰) = 4.974.
 #
 # </details>
-#
-# The graph, with what `session.run(y)` reaches:
 
-# %% uses="tf-bn-train" slide="slide"
+# %% [markdown] slide="slide"
+# ## What `session.run(y)` reaches
+
+# %% uses="tf-bn-train" slide="fragment"
 picture
 
 # %% [markdown] slide="slide"
@@ -325,13 +326,17 @@ explore(
 # %% [markdown]
 # <details><summary>The answers</summary>
 #
-# 1. It must not: the curve is flat from run 21 on, whatever is fed. (Now break it: make the two
-#    assigns before `tf.cond`, run the answer cell and move the control again. `check` knows that
-#    mistake.)
+# 1. It must not: the curve is flat from run 21 on, whatever is fed.
 # 2. The old value's share after twenty steps is momentum²⁰: 0.01 at 0.8, so the first half is
 #    forgotten; 0.82 at 0.99, so it is kept, but then the first half was hardly learned either.
 #
 # </details>
+
+# %% [markdown]
+# **Now break it.** Change your `batch_norm` so that the assigns are made before `tf.cond` and only
+# waited for inside. Run the cell, `check` it (the check knows this mistake), then run the last two
+# cells again and move the control. How far does the mean go while the flag says False? Put the
+# right version back.
 
 # %% [markdown] slide="slide"
 # ## The same numbers as in NumPy
@@ -386,16 +391,17 @@ with tf.Graph().as_default(), tf.Session() as session:
 # %% [markdown]
 # ## In the wild
 #
-# - **Assigns made before `tf.cond`.** The LSTM with batch norm of
-#   [OlavHN/bnlstm#13](https://github.com/OlavHN/bnlstm/issues/13) updated its statistics "always
-#   … despite the value of training"; so did a moving average in
-#   [tensorflow#1724](https://github.com/tensorflow/tensorflow/issues/1724) and a tutorial in
-#   [pkmital/tensorflow_tutorials#25](https://github.com/pkmital/tensorflow_tutorials/pull/25).
+# - **Assigns made before `tf.cond`.** In an LSTM with batch norm they "will always be executed
+#   despite the value of training"
+#   ([OlavHN/bnlstm#13](https://github.com/OlavHN/bnlstm/issues/13)). The same in a moving average
+#   ([tensorflow#1724](https://github.com/tensorflow/tensorflow/issues/1724)) and in a tutorial
+#   ([pkmital/tensorflow_tutorials#25](https://github.com/pkmital/tensorflow_tutorials/pull/25)).
 #   After [tensorflow#2062](https://github.com/tensorflow/tensorflow/issues/2062) the rule went into
 #   the documentation of `tf.cond`.
-# - **A year of everybody writing their own.** "Easy to use batch norm layer"
-#   ([tensorflow#1122](https://github.com/tensorflow/tensorflow/issues/1122), 2016) collected these
-#   ops in dozens of versions, until `tf.contrib.layers.batch_norm` was usable.
+# - **Everybody wrote this layer.** "Easy to use batch norm layer"
+#   ([tensorflow#1122](https://github.com/tensorflow/tensorflow/issues/1122)) collected versions of
+#   it until 2018, though a comment of July 2016 points to `tf.contrib.layers.batch_norm`, which
+#   takes a placeholder too.
 
 # %% [markdown] slide="slide"
 # ## Recap

@@ -74,18 +74,18 @@ def train(make_step, momentum=0.9, steps=300):
 # %% slide="fragment"
 without = train(lambda loss, optimizer: optimizer.minimize(loss))
 
-print(f"training loss {without[-1, 0]:.2g}")
-print(f"loss of the same samples, training=False: {without[-1, 1]:.2g}")
-print(f"loss of always predicting the mean: {targets.var():.2g}")
+print(f"training loss {without[-1, 0]:.2f}")
+print(f"loss of the same samples, training=False: {without[-1, 1]:.0f}")
+print(f"loss of always predicting the mean: {targets.var():.1f}")
 print(f"moving mean of feature 0: {without[-1, 2]:.2f} (its mean is {samples[:, 0].mean():.2f})")
 
 # %% [markdown]
 # <details><summary>What happened?</summary>
 #
-# The moving mean is still 0: nobody has run the op that moves it. In prediction mode the layer
-# passes its input on almost unchanged, and the dense layer, which has learned from normalized
-# numbers, gets numbers up to ten times too large. Training never reads the moving statistics, so
-# the training loss cannot show it.
+# The moving mean is still 0: nobody has run the op that moves it. So in prediction mode the layer
+# passes its input on nearly unchanged, and the dense layer, which has learned from numbers around
+# 0, gets numbers around 10.7 in the last feature. Training never reads the moving statistics:
+# its loss cannot show that anything is wrong.
 #
 # </details>
 
@@ -125,11 +125,13 @@ for title, things in found.items():
 with tf.Graph().as_default():
     x, t = tf.placeholder(tf.float32, [None, 4], "x"), tf.placeholder(tf.float32, [None, 1], "t")
     h = tf.layers.batch_normalization(x, training=True, name="bn")
-    loss = tf.reduce_mean(tf.square(tf.layers.dense(h, 1, name="dense") - t), name="loss")
-    step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
-    fold = ("gradients", "GradientDescent", "bn/moments", "bn/batchnorm", "dense", "Square")
-    fold += ("bn/AssignMovingAvg", "bn/AssignMovingAvg_1")
-    picture = draw(step, fold=fold)
+    out = tf.layers.dense(h, 1, name="dense")
+    with tf.name_scope("loss"):
+        loss = tf.reduce_mean(tf.square(out - t))
+    with tf.name_scope("minimize"):
+        step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    fold = ("bn/moments", "bn/batchnorm", "dense", "loss", "minimize")
+    picture = draw(step, fold=(*fold, "bn/AssignMovingAvg", "bn/AssignMovingAvg_1"))
 picture
 
 # %% [markdown] slide="slide"
@@ -196,10 +198,10 @@ explore(
 # %% [markdown]
 # <details><summary>The answers</summary>
 #
-# 1 − 0.99⁵⁰ = 39.5 %, and the prediction's loss is hundreds of times the training loss. With 0.9 it
-# is 99.5 %, and they agree. 0.999 gets to 4.9 %. The default suits runs of many thousand steps;
-# for a short one it looks exactly like forgotten updates. **Control:** look at the moving mean. At
-# 0, nothing runs; on its way, wait or lower the momentum.
+# 1 − 0.99⁵⁰ = 39.5 %, and the prediction's loss is 31 where the training loss is 0.08. With 0.9 it
+# is 99.5 %, and they nearly agree. 0.999 gets to 4.9 %. The default suits runs of many thousand
+# steps; in a short one it looks just like forgotten updates. To tell the two apart, look at the
+# moving mean: at 0, nothing runs; on its way, wait, or lower the momentum.
 #
 # </details>
 
@@ -316,9 +318,11 @@ check("uo-which")
 # Set to `None`, it put the updates into no collection and made the **output** wait for them: who
 # uses the output in training, updates. No train op can forget anything.
 #
-# contrib left TensorFlow with version 2.0. Its heir tf_slim 1.1.0 stops on import under TensorFlow
-# 2.21 (`module 'tensorflow.python.framework.ops' has no attribute 'Tensor'`). The idea takes five
-# lines, so we can have it back.
+# contrib left TensorFlow with version 2.0
+# ([tensorflow#50850](https://github.com/tensorflow/tensorflow/issues/50850) is one of many who
+# missed this very layer). Its heir, tf_slim 1.1.0, stops on import under TensorFlow 2.21:
+# `module 'tensorflow.python.framework.ops' has no attribute 'Tensor'`. The idea takes five lines,
+# so we can have it back.
 
 # %% [markdown] slide="slide"
 # ## Exercise: a batch norm that brings its updates along
@@ -348,6 +352,9 @@ check("uo-in-place")
 # hint("uo-in-place")  # take the first # away and run: one hint at a time
 
 # %% [markdown]
+# `minimize` alone now updates, because gradients need the values of the forward pass, and `y` is
+# one of them. (A copy of the *loss* is not: that is lesson 04's trap.)
+#
 # <details><summary>Why does tf.layers not do this?</summary>
 #
 # Each output would then wait for its updates before the next layer may start, and in distributed
@@ -394,7 +401,7 @@ check("uo-in-place")
 # | `virtual_batch_size=None` | normalizes in groups of that many samples |
 # | `adjustment=None` | shape → (scale, shift), applied to x̂ in training only |
 #
-# The last four kinds hold surprises on TensorFlow 2.21; we try them.
+# `fused`, `renorm` and `virtual_batch_size` hold surprises on TensorFlow 2.21. We try them.
 
 # %% [markdown] slide="slide"
 # ## Fused or not: two moving variances
@@ -463,18 +470,19 @@ for renorm in False, True:
 # `virtual_batch_size=4` splits a batch of 8 into two groups with their own statistics ("ghost
 # batch norm", Hoffer et al. 2017).
 #
-# **Predict before you run:** which samples form a group, and can it predict a single sample?
+# **Predict before you run:** eight samples with the values 0, 1 … 7. Which four form a group, and
+# can the layer predict a single sample?
 
 # %% slide="fragment"
 with tf.Graph().as_default(), tf.Session() as session:
     x, training = tf.placeholder(tf.float32, [None, 1]), tf.placeholder(tf.bool, [])
     y = tf.layers.batch_normalization(x, training=training, virtual_batch_size=4)
     session.run(tf.global_variables_initializer())
-    out = session.run(y, {x: noise[:8, :1], training: True})
+    out = session.run(y, {x: np.arange(8.0)[:, None], training: True})
     for title, group in (("first four", out[:4]), ("every other one", out[::2])):
         print(f"{title:16} mean {group.mean():+.2f}")
     try:
-        session.run(y, {x: noise[:1, :1], training: False})
+        session.run(y, {x: [[1.0]], training: False})
     except tf.errors.InvalidArgumentError as error:
         print(
             next(line for line in str(error).splitlines() if "reshape" in line and "Input" in line)
@@ -492,9 +500,8 @@ with tf.Graph().as_default(), tf.Session() as session:
 
 # %%
 with tf.Graph().as_default(), tf.Session() as session:
-    x = tf.constant(samples, tf.float32)
     y = tf.layers.batch_normalization(
-        x, training=True, center=False,
+        tf.constant(samples, tf.float32), training=True, center=False,
         gamma_regularizer=tf.nn.l2_loss,
         gamma_constraint=lambda gamma: tf.clip_by_value(gamma, 0.0, 1.2),
         adjustment=lambda shape: (tf.fill([1, 4], 2.0), tf.fill([1, 4], 0.5)),

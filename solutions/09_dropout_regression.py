@@ -327,9 +327,9 @@ figures.band(wide, mean, std, x, y_train)
 # %% [markdown]
 # <details><summary>What the band is, and what it is not</summary>
 #
-# Each hidden unit adds variance: rate/keep times the square of what it contributes. Far from the
-# data the contributions of ReLU units grow with |x|, so the band widens: a sign of "I have not been
-# here". No more than that: in our run the truth at x = −3 lies outside of it.
+# Each unit of the last hidden layer adds variance: rate/keep times the square of what it adds to y.
+# Far from the data what ReLU units add grows with |x|, so the band widens: a sign of "I have not
+# been here". No more than that: in our run the truth at x = −3 lies outside of it.
 #
 # Its width comes from the rate and the weights, not from the noise in the data (Gal & Ghahramani
 # add a term for the noise). Several training points lie outside of it, too. Before you call it an
@@ -377,8 +377,8 @@ print(f"normalized x = 3 after the passes:  {after:4.1f}")
 # ## Where it hurts: on the prediction
 #
 # Dropout after the **last** layer multiplies the prediction $f$ itself by mask/keep: it is 0 with
-# probability rate, and $f$/keep otherwise. A classifier may survive that. A regression says "0"
-# for every dropped sample, and pays for it in squares.
+# probability rate, and $f$/keep otherwise. A regression that says "0" for every dropped sample pays
+# for it in squares.
 #
 # **Predict before you run:** a network predicts every $y$ perfectly. Its mean of $y^2$ is 10, the
 # rate is 0.5. What is its mean squared error in training: 0, about 3, or about 10?
@@ -444,7 +444,7 @@ explore(loss_of_factors, rate=slider(0.5, 0.0, 0.8, 0.05, "rate"))
 #
 # Does a trained network do that? The truth is y = x; the slope of the prediction should be near 1.
 
-# %% slide="slide" long="a training loop" volatile="training in float32 differs between CPUs"
+# %% slide="slide" volatile="training in float32 differs between CPUs"
 wide_x = np.random.RandomState(3).uniform(-1, 1, (256, 1))
 for rate in (0.0, 0.2, 0.5):
     with tf.Graph().as_default(), tf.Session() as trained:
@@ -471,7 +471,7 @@ for rate in (0.0, 0.2, 0.5):
 # **Predict before you run:** h = ReLU of standard normal numbers has c² + v = 0.5, v = 0.34. After
 # batch norm (γ = 1) its spread should be 1. What is it in prediction at rate 0.5?
 
-# %% slide="fragment" long="one experiment, start to end"
+# %% slide="fragment"
 h = np.maximum(np.random.RandomState(0).randn(20_000, 1), 0)
 print("rate   variance seen in training, in prediction   spread after batch norm")
 for rate in (0.0, 0.2, 0.5):

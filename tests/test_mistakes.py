@@ -1,7 +1,12 @@
-"""Every known mistake is rejected and named; every right variant is accepted."""
+"""Every known mistake is rejected and named; every right variant is accepted.
+
+One process holds TensorFlow 1 or TensorFlow 2: lessons on the other stack are tried by
+`test_mistakes_tf2.py`, which runs this file again with `LABSUPPORT_STACK=tf2`.
+"""
 
 from __future__ import annotations
 
+import os
 from itertools import combinations
 
 import numpy as np
@@ -13,7 +18,8 @@ from labsupport.authoring.build import make_key
 from labsupport.judge import agree, cells_of, judge
 from labsupport.observe import observe
 
-IDS = list(exercises.all_exercises())
+STACK = os.environ.get("LABSUPPORT_STACK", "tf1")
+IDS = [e.id for e in exercises.all_exercises().values() if exercises.stack_of(e.lesson) == STACK]
 CATALOGUES = {name: catalogue.read(name) for name in IDS}
 MISTAKES = [(name, m.id) for name in IDS for m in CATALOGUES[name].mistakes]
 VARIANTS = [(name, title) for name in IDS for title in CATALOGUES[name].variants]

@@ -18,7 +18,7 @@ def edited(lesson: str, function: str, *changes: tuple[str, str]) -> Callable:
     """
     from labsupport.tf1 import tf
 
-    cells = lessons.read(lessons.SOURCES / f"{lesson}.py").cells
+    cells = [c for c in lessons.read(lessons.SOURCES / f"{lesson}.py").cells if c.role != "prose"]
     (source,) = [c.source for c in cells if re.search(rf"^def {function}\(", c.source, re.M)]
     for old, new in changes:
         assert source.count(old) == 1, (function, old, source.count(old))

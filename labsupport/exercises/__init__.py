@@ -23,8 +23,8 @@ LESSONS = (
     "07_mnist",
     "08_dropout_by_hand",
     "09_dropout_regression",
-    # "10_today",
-    # "11_clinic",
+    "10_today",
+    "11_clinic",
 )
 
 

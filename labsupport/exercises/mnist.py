@@ -49,10 +49,10 @@ def _network(tf: Any, inputs: Mapping[str, Any], training: Any, x: Any, other: b
     h = x
     for i, kernel in enumerate(kernels, 1):
         last, kernel = i == len(kernels), kernel[::-1] if other else kernel
-        name, start = "out" if last else f"hidden{i}", tf.constant_initializer(kernel)
-        h = tf.layers.dense(h, kernel.shape[1], use_bias=last, kernel_initializer=start, name=name)
-        if last:
-            return h
+        with tf.variable_scope("out" if last else f"hidden{i}"):
+            h = tf.matmul(h, tf.get_variable("kernel", initializer=kernel))
+            if last:
+                return h + tf.get_variable("bias", initializer=np.float32(kernel[0]))
         if inputs["momentum"]:
             h = tf.layers.batch_normalization(
                 h,
@@ -483,16 +483,16 @@ def _restore_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _updating(t: Trial, inputs: Mapping[str, Any]) -> Callable[[str], Any]:
     """The case's network with its weights; what comes back moves its statistics."""
-    x, training = t.placeholder(inputs["x1"], "x"), t.flag()
-    _network(t.tf, inputs, training, x)
+    x = t.placeholder(inputs["x1"], "x")
+    _network(t.tf, inputs, True, x)
     updates = t.tf.get_collection(t.tf.GraphKeys.UPDATE_OPS)
-    return lambda name: t.run(updates, {x: inputs[name], training: True})
+    return lambda name: t.run(updates, {x: inputs[name]})
 
 
 def _restored(t: Trial, restore: Any, path: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """What a network with other weights has and says after the restoring."""
     x = t.placeholder(inputs["x3"], "x")
-    logits = _network(t.tf, inputs, t.flag(), x, other=True)
+    logits = _network(t.tf, inputs, False, x, other=True)
     variables, statistics = t.tf.global_variables(), _statistics(t.tf)
     if inputs["initialize_first"]:
         t.session.run(t.tf.variables_initializer(variables))

@@ -327,6 +327,7 @@ def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     if tuple(logits.shape) != (len(features), classes):
         return {"logits": f"logits of shape {tuple(logits.shape)}"}
     if inputs["mode"] == "thawed":
+        base.trainable = False  # so that the next line reaches every layer
         base.trainable = True
     groups = {
         "kernels": [v for v in base.variables if v.path.endswith("kernel")],

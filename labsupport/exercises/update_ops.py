@@ -170,7 +170,6 @@ def _which_cases(rng: np.random.RandomState) -> list[Case]:
 
     first, second = (("critic", "actor"), ("student", "teacher"))[rng.randint(2)]
     return [
-        case("single", "one network", [first], first),
         case("two", "two networks", [first, second], second),
         case("longer", "a network whose name goes on", [first, f"{first}_2"], first),
         case("inside", "a name inside another name", [f"old_{first}", first], first),

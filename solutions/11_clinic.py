@@ -1,0 +1,897 @@
+# %% [markdown] slide="slide"
+# # The clinic
+#
+# **What is wrong with this program?**
+
+# %% [markdown]
+# When you are through you can examine a program that trains without an error and still loses
+# accuracy, name what it suffers from on evidence, mend that and nothing else, and leave a healthy
+# program alone.
+#
+# You need: lessons 02 and 04 to 08. Time: 120 minutes; each patient stands for itself, so you can
+# stop after any of them.
+
+# %% role="setup"
+import tempfile
+
+import numpy as np
+
+from labsupport import check, clinic, hint
+from labsupport.clinic import DIAGNOSES
+from labsupport.controls import choice, explore
+from labsupport.figures import clinic as figures
+from labsupport.tf1 import tf
+
+# %% [markdown] slide="slide"
+# ## What a program is here
+#
+# A function `program(sizes, speed)` builds a network and returns two functions:
+#
+# - `learn(images, labels)` takes one step with learning rate `speed` on a batch, and returns the
+#   logits that this step saw;
+# - `predict(images)` returns the logits for new images.
+#
+# `sizes` is (inputs, hidden units, classes). Here is a visitor: no batch norm, no dropout, nothing
+# wrong with it.
+
+
+# %% role="setup" long="a whole program"
+def visitor(sizes, speed):
+    d, hidden, classes = sizes
+    rng = np.random.RandomState(0)
+    w1 = rng.randn(d, hidden) * np.sqrt(2 / d)
+    w2 = rng.randn(hidden, classes) * np.sqrt(1 / hidden)
+
+    def predict(images):
+        return np.maximum(images @ w1, 0) @ w2
+
+    def learn(images, labels):
+        h, logits = np.maximum(images @ w1, 0), predict(images)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        p[np.arange(len(labels)), labels] -= 1
+        back = (p @ w2.T) * (h > 0)
+        w2[:] -= speed * h.T @ p / len(labels)
+        w1[:] -= speed * images.T @ back / len(labels)
+        return logits
+
+    return learn, predict
+
+
+# %% [markdown] slide="slide"
+# ## A complaint
+#
+# `figures.complaint` trains a program: 784-100-10, learning rate 0.1, 1,000 digits in batches of 10,
+# four epochs. It draws the accuracy **in training** (of the logits that the steps saw, averaged over
+# the epoch) and **on 500 new digits**, after the epoch. The new digits are sorted, 50 of each class,
+# and come in batches of 50.
+#
+# **Predict before you run:** can this network read new digits better than those it is trained on?
+
+# %% slide="fragment" volatile="last digits differ between processors"
+figures.complaint(visitor)
+
+# %% [markdown]
+# <details><summary>Can it?</summary>
+#
+# In the first epoch it seems so: VISITOR. The accuracy in training is an average over the whole
+# epoch, its clumsy first steps included; the new digits meet the network at its end. From then on
+# the order is the usual one.
+#
+# Keep that in mind: two curves that differ in **two** things prove nothing about either. Each
+# instrument below changes one thing only.
+#
+# </details>
+
+# %% [markdown] slide="slide"
+# ## The instruments
+#
+# | button | compares |
+# | --- | --- |
+# | asked twice | the same new digits, predicted twice in a row |
+# | one at a time | 50 new digits predicted together, and each alone |
+# | after others | a prediction before and after one for 500 negatives |
+# | two modes | a batch as predicted, and as a training step sees it (20 copies, averaged) |
+# | without learning | one prediction, while training goes on at learning rate 0 |
+# | one unit | the outputs of a network with a single hidden unit, 400 times |
+# | assignments | TensorFlow only: which operations change variables, and what runs them |
+#
+# Learning rate 0 is a dye: weights stand still, and whatever moves is something else.
+
+
+# %% role="setup"
+def examination(program):
+    """The instruments as buttons. Each trains the program anew, which takes a second or two."""
+    return explore(
+        lambda instrument: figures.examine(program, instrument),
+        instrument=choice(list(figures.INSTRUMENTS), "instrument"),
+    )
+
+
+# %% slide="fragment" volatile="last digits differ between processors"
+examination(visitor)
+
+# %% [markdown] slide="slide"
+# ## How to answer
+#
+# The diagnoses you can choose from are below. For each patient make a pair: the diagnosis in
+# quotes, and the mended program.
+#
+# ```python
+# def mended_1(sizes, speed): ...   # a copy of program_1, with as few changes as possible
+#
+# patient_1 = "still", mended_1
+# ```
+#
+# The check looks at what your program **does**. The trouble must be gone, and nothing else may
+# have changed: no other momentum, no dropout thrown out. A diagnosis counts only together with
+# its mend. At least one of the eight is healthy; then the mended program is the program.
+
+# %% slide="fragment"
+for word, sign in DIAGNOSES.items():
+    print(f"{word:12} {sign}")
+
+# %% [markdown] slide="slide"
+# ## Patient 1: good in training, poor on new digits
+#
+# A tutorial on convolutional networks, 2016. A reader of its batch norm wonders about a line that
+# looks complete. The program learns to 95 % in training. New digits are read much worse, and
+# training longer does not close the gap.
+# ([pkmital/tensorflow_tutorials#8](https://github.com/pkmital/tensorflow_tutorials/issues/8);
+# read it when you are done.)
+
+
+# %% role="setup" long="a whole program"
+def program_1(sizes, speed):
+    d, hidden, classes = sizes
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+    training = tf.placeholder_with_default(False, [])
+    h = tf.layers.dense(x, hidden, use_bias=False)
+
+    mean, var = tf.nn.moments(h, [0])
+    ema = tf.train.ExponentialMovingAverage(decay=0.9)
+    ema.apply([mean, var])
+    mean, var = tf.cond(
+        training, lambda: (mean, var), lambda: (ema.average(mean), ema.average(var))
+    )
+    gamma, beta = tf.Variable(tf.ones([hidden])), tf.Variable(tf.zeros([hidden]))
+    h = tf.nn.relu(tf.nn.batch_normalization(h, mean, var, beta, gamma, 1e-3))
+
+    logits = tf.layers.dense(h, classes)
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        return session.run([logits, step], {x: images, y: labels, training: True})[0]
+
+    def predict(images):
+        return session.run(logits, {x: images})
+
+    return learn, predict
+
+
+# %% slide="fragment" volatile="last digits differ between processors"
+figures.complaint(program_1)
+
+# %% [markdown]
+# **Predict before you press a button:** Which instrument will answer first whether anything
+# moves?
+
+# %% volatile="last digits differ between processors"
+examination(program_1)
+
+
+# %% role="answer" exercise="clinic-1" long="a whole program"
+# def mended_1(sizes, speed): a copy of program_1, mended
+# patient_1 = "diagnosis", mended_1
+### BEGIN SOLUTION
+def mended_1(sizes, speed):
+    d, hidden, classes = sizes
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+    training = tf.placeholder_with_default(False, [])
+    h = tf.layers.dense(x, hidden, use_bias=False)
+
+    mean, var = tf.nn.moments(h, [0])
+    ema = tf.train.ExponentialMovingAverage(decay=0.9)
+    update = ema.apply([mean, var])
+    mean, var = tf.cond(
+        training, lambda: (mean, var), lambda: (ema.average(mean), ema.average(var))
+    )
+    gamma, beta = tf.Variable(tf.ones([hidden])), tf.Variable(tf.zeros([hidden]))
+    h = tf.nn.relu(tf.nn.batch_normalization(h, mean, var, beta, gamma, 1e-3))
+
+    logits = tf.layers.dense(h, classes)
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    with tf.control_dependencies([update]):
+        step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        return session.run([logits, step], {x: images, y: labels, training: True})[0]
+
+    def predict(images):
+        return session.run(logits, {x: images})
+
+    return learn, predict
+
+
+patient_1 = "still", mended_1
+### END SOLUTION
+
+# %% role="check" exercise="clinic-1"
+check("clinic-1")
+
+# %% role="hint" exercise="clinic-1"
+# hint("clinic-1")  # take the first # away and run: one hint at a time
+
+# %% [markdown] slide="slide"
+# ## Patient 2: no answer twice
+#
+# One of the most copied collections of TensorFlow examples, 2017. The loss falls, the accuracy
+# rises, somewhat lower than hoped. Whoever ran the evaluation twice noted two different results.
+# ([aymericdamien/TensorFlow-Examples#133](https://github.com/aymericdamien/TensorFlow-Examples/issues/133);
+# read it when you are done.)
+
+
+# %% role="setup" long="a whole program"
+def program_2(sizes, speed):
+    d, hidden, classes = sizes
+    dropout = 0.4  # probability to keep a unit
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+    keep_prob = tf.placeholder_with_default(1.0, [])
+
+    h = tf.layers.dense(x, hidden, activation=tf.nn.relu)
+    h = tf.nn.dropout(h, dropout)
+    logits = tf.layers.dense(h, classes)
+
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        feed = {x: images, y: labels, keep_prob: dropout}
+        return session.run([logits, step], feed)[0]
+
+    def predict(images):
+        return session.run(logits, {x: images, keep_prob: 1.0})
+
+    return learn, predict
+
+
+# %% slide="fragment" volatile="last digits differ between processors"
+figures.complaint(program_2)
+
+# %% [markdown]
+# **Predict before you press a button:** Which two instruments will disagree with those of a good
+# program?
+
+# %% volatile="last digits differ between processors"
+examination(program_2)
+
+
+# %% role="answer" exercise="clinic-2" long="a whole program"
+# def mended_2(sizes, speed): a copy of program_2, mended
+# patient_2 = "diagnosis", mended_2
+### BEGIN SOLUTION
+def mended_2(sizes, speed):
+    d, hidden, classes = sizes
+    dropout = 0.4  # probability to keep a unit
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+    keep_prob = tf.placeholder_with_default(1.0, [])
+
+    h = tf.layers.dense(x, hidden, activation=tf.nn.relu)
+    h = tf.nn.dropout(h, keep_prob)
+    logits = tf.layers.dense(h, classes)
+
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        feed = {x: images, y: labels, keep_prob: dropout}
+        return session.run([logits, step], feed)[0]
+
+    def predict(images):
+        return session.run(logits, {x: images, keep_prob: 1.0})
+
+    return learn, predict
+
+
+patient_2 = "noisy", mended_2
+### END SOLUTION
+
+# %% role="check" exercise="clinic-2"
+check("clinic-2")
+
+# %% role="hint" exercise="clinic-2"
+# hint("clinic-2")  # take the first # away and run: one hint at a time
+
+# %% [markdown] slide="slide"
+# ## Patient 3: an accuracy that wobbles
+#
+# A textbook's batch norm from scratch, 2022: a change under review, as it stood halfway. Ours is
+# NumPy, and only its last layer learns. On new digits it reads now more, now fewer, and never as
+# many as in training. ([d2l-ai/d2l-en#2213](https://github.com/d2l-ai/d2l-en/pull/2213); read it
+# when you are done.)
+
+
+# %% role="setup" long="a whole program"
+def program_3(sizes, speed):
+    d, hidden, classes = sizes
+    rng = np.random.RandomState(0)
+    w1 = rng.randn(d, hidden) * np.sqrt(2 / d)  # stays as it was drawn
+    w2 = rng.randn(hidden, classes) * np.sqrt(1 / hidden)
+    moving_mean, moving_var, momentum = np.zeros(hidden), np.ones(hidden), 0.9
+
+    def output(images, mean, var):
+        h = np.maximum((images @ w1 - mean) / np.sqrt(var + 1e-3), 0)
+        return h, h @ w2
+
+    def learn(images, labels):
+        nonlocal moving_mean, moving_var, w2
+        mean, var = (images @ w1).mean(axis=0), (images @ w1).var(axis=0)
+        moving_mean = (1 - momentum) * moving_mean + momentum * mean
+        moving_var = (1 - momentum) * moving_var + momentum * var
+        h, logits = output(images, mean, var)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        p[np.arange(len(labels)), labels] -= 1
+        w2 = w2 - speed * h.T @ p / len(labels)
+        return logits
+
+    def predict(images):
+        return output(images, moving_mean, moving_var)[1]
+
+    return learn, predict
+
+
+# %% slide="fragment" volatile="last digits differ between processors"
+figures.complaint(program_3)
+
+# %% [markdown]
+# **Predict before you press a button:** How large a jump in one step is still harmless?
+
+# %% volatile="last digits differ between processors"
+examination(program_3)
+
+
+# %% role="answer" exercise="clinic-3" long="a whole program"
+# def mended_3(sizes, speed): a copy of program_3, mended
+# patient_3 = "diagnosis", mended_3
+### BEGIN SOLUTION
+def mended_3(sizes, speed):
+    d, hidden, classes = sizes
+    rng = np.random.RandomState(0)
+    w1 = rng.randn(d, hidden) * np.sqrt(2 / d)  # stays as it was drawn
+    w2 = rng.randn(hidden, classes) * np.sqrt(1 / hidden)
+    moving_mean, moving_var, momentum = np.zeros(hidden), np.ones(hidden), 0.9
+
+    def output(images, mean, var):
+        h = np.maximum((images @ w1 - mean) / np.sqrt(var + 1e-3), 0)
+        return h, h @ w2
+
+    def learn(images, labels):
+        nonlocal moving_mean, moving_var, w2
+        mean, var = (images @ w1).mean(axis=0), (images @ w1).var(axis=0)
+        moving_mean = momentum * moving_mean + (1 - momentum) * mean
+        moving_var = momentum * moving_var + (1 - momentum) * var
+        h, logits = output(images, mean, var)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        p[np.arange(len(labels)), labels] -= 1
+        w2 = w2 - speed * h.T @ p / len(labels)
+        return logits
+
+    def predict(images):
+        return output(images, moving_mean, moving_var)[1]
+
+    return learn, predict
+
+
+patient_3 = "forgetful", mended_3
+### END SOLUTION
+
+# %% role="check" exercise="clinic-3"
+check("clinic-3")
+
+# %% role="hint" exercise="clinic-3"
+# hint("clinic-3")  # take the first # away and run: one hint at a time
+
+# %% [markdown] slide="slide"
+# ## Patient 4: ill on a sorted file
+#
+# A segmentation network, 2018. Training is flawless. A user reads an argument's default and asks
+# whether that can be meant for inference too. Our new digits come from a file that is sorted, ten
+# classes one after the other.
+# ([arahusky/Tensorflow-Segmentation#15](https://github.com/arahusky/Tensorflow-Segmentation/issues/15);
+# read it when you are done.)
+
+
+# %% role="setup" long="a whole program"
+def program_4(sizes, speed):
+    d, hidden, classes = sizes
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+
+    h = tf.layers.dense(x, hidden, use_bias=False)
+    h = tf.layers.batch_normalization(h, momentum=0.9, training=True)
+    logits = tf.layers.dense(tf.nn.relu(h), classes)
+
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        return session.run([logits, step], {x: images, y: labels})[0]
+
+    def predict(images):
+        return session.run(logits, {x: images})
+
+    return learn, predict
+
+
+# %% slide="fragment" volatile="last digits differ between processors"
+figures.complaint(program_4)
+
+# %% [markdown]
+# **Predict before you press a button:** Will 50 digits get the same answers one by one?
+
+# %% volatile="last digits differ between processors"
+examination(program_4)
+
+
+# %% role="answer" exercise="clinic-4" long="a whole program"
+# def mended_4(sizes, speed): a copy of program_4, mended
+# patient_4 = "diagnosis", mended_4
+### BEGIN SOLUTION
+def mended_4(sizes, speed):
+    d, hidden, classes = sizes
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+    training = tf.placeholder_with_default(False, [])
+
+    h = tf.layers.dense(x, hidden, use_bias=False)
+    h = tf.layers.batch_normalization(h, momentum=0.9, training=training)
+    logits = tf.layers.dense(tf.nn.relu(h), classes)
+
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        return session.run([logits, step], {x: images, y: labels, training: True})[0]
+
+    def predict(images):
+        return session.run(logits, {x: images})
+
+    return learn, predict
+
+
+patient_4 = "borrowed", mended_4
+### END SOLUTION
+
+# %% role="check" exercise="clinic-4"
+check("clinic-4")
+
+# %% role="hint" exercise="clinic-4"
+# hint("clinic-4")  # take the first # away and run: one hint at a time
+
+# %% [markdown] slide="slide"
+# ## Patient 5: better on new digits
+#
+# A Keras user, 2016: after each epoch the accuracy on validation data is above that on training
+# data, 64 against 58 %. He has learnt that it should be the other way round, and looks for the
+# leak. Ours is plain NumPy.
+# ([keras-team/keras#1761](https://github.com/keras-team/keras/issues/1761); read it when you are
+# done.)
+
+
+# %% role="setup" long="a whole program"
+def program_5(sizes, speed):
+    d, hidden, classes = sizes
+    rng = np.random.RandomState(0)
+    w1 = rng.randn(d, hidden) * np.sqrt(2 / d)
+    w2 = rng.randn(hidden, classes) * np.sqrt(1 / hidden)
+    drop_prob = 0.6
+
+    def learn(images, labels):
+        h = np.maximum(images @ w1, 0)
+        mask = (rng.rand(*h.shape) >= drop_prob) / (1 - drop_prob)
+        logits = (h * mask) @ w2
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        p[np.arange(len(labels)), labels] -= 1
+        back = (p @ w2.T) * mask * (h > 0)
+        w2[:] -= speed * (h * mask).T @ p / len(labels)
+        w1[:] -= speed * images.T @ back / len(labels)
+        return logits
+
+    def predict(images):
+        return np.maximum(images @ w1, 0) @ w2
+
+    return learn, predict
+
+
+# %% slide="fragment" volatile="last digits differ between processors"
+figures.complaint(program_5)
+
+# %% [markdown]
+# **Predict before you press a button:** What would you have to see to call it ill? What, to call
+# it well?
+
+# %% volatile="last digits differ between processors"
+examination(program_5)
+
+# %% role="answer" exercise="clinic-5"
+# patient_5 = "diagnosis", program
+### BEGIN SOLUTION
+patient_5 = "healthy", program_5
+### END SOLUTION
+
+# %% role="check" exercise="clinic-5"
+check("clinic-5")
+
+# %% role="hint" exercise="clinic-5"
+# hint("clinic-5")  # take the first # away and run: one hint at a time
+
+# %% [markdown] slide="slide"
+# ## Patient 6: ill on the server
+#
+# A medical segmentation network, 2018. In the process that trains it everything is fine. The same
+# network, loaded from its checkpoint for prediction, gives “very weird” output. Our program
+# trains in one graph and predicts in another.
+# ([zhengyang-wang/Unet_3D#5](https://github.com/zhengyang-wang/Unet_3D/issues/5); read it when
+# you are done.)
+
+
+# %% role="setup" long="a whole program"
+def program_6(sizes, speed):
+    def network(d, hidden, classes):
+        x, training = tf.placeholder(tf.float32, [None, d]), tf.placeholder_with_default(False, [])
+        h = tf.layers.dense(x, hidden, use_bias=False)
+        h = tf.layers.batch_normalization(h, momentum=0.9, training=training)
+        return x, training, tf.layers.dense(tf.nn.relu(h), classes)
+
+    def start():
+        session = tf.Session()
+        session.run(tf.global_variables_initializer())
+        return session, tf.train.Saver(tf.trainable_variables())
+
+    x, training, logits = network(*sizes)
+    y = tf.placeholder(tf.int64, [None])
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    trainer, saver = start()
+    with tf.Graph().as_default():  # the program that predicts
+        new_x, _, new_logits = network(*sizes)
+        server, loader = start()
+    folder = tempfile.TemporaryDirectory()
+
+    def learn(images, labels):
+        return trainer.run([logits, step], {x: images, y: labels, training: True})[0]
+
+    def predict(images):
+        loader.restore(server, saver.save(trainer, f"{folder.name}/network"))
+        return server.run(new_logits, {new_x: images})
+
+    return learn, predict
+
+
+# %% slide="fragment" volatile="last digits differ between processors"
+figures.complaint(program_6)
+
+# %% [markdown]
+# **Predict before you press a button:** Will `assignments` and `without learning` tell the same
+# story?
+
+# %% volatile="last digits differ between processors"
+examination(program_6)
+
+
+# %% role="answer" exercise="clinic-6" long="a whole program"
+# def mended_6(sizes, speed): a copy of program_6, mended
+# patient_6 = "diagnosis", mended_6
+### BEGIN SOLUTION
+def mended_6(sizes, speed):
+    def network(d, hidden, classes):
+        x, training = tf.placeholder(tf.float32, [None, d]), tf.placeholder_with_default(False, [])
+        h = tf.layers.dense(x, hidden, use_bias=False)
+        h = tf.layers.batch_normalization(h, momentum=0.9, training=training)
+        return x, training, tf.layers.dense(tf.nn.relu(h), classes)
+
+    def start():
+        session = tf.Session()
+        session.run(tf.global_variables_initializer())
+        return session, tf.train.Saver()
+
+    x, training, logits = network(*sizes)
+    y = tf.placeholder(tf.int64, [None])
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    trainer, saver = start()
+    with tf.Graph().as_default():  # the program that predicts
+        new_x, _, new_logits = network(*sizes)
+        server, loader = start()
+    folder = tempfile.TemporaryDirectory()
+
+    def learn(images, labels):
+        return trainer.run([logits, step], {x: images, y: labels, training: True})[0]
+
+    def predict(images):
+        loader.restore(server, saver.save(trainer, f"{folder.name}/network"))
+        return server.run(new_logits, {new_x: images})
+
+    return learn, predict
+
+
+patient_6 = "lost", mended_6
+### END SOLUTION
+
+# %% role="check" exercise="clinic-6"
+check("clinic-6")
+
+# %% role="hint" exercise="clinic-6"
+# hint("clinic-6")  # take the first # away and run: one hint at a time
+
+# %% [markdown] slide="slide"
+# ## Patient 7: better on new digits, again
+#
+# A popular course, 2018; the same slip was reported in a second collection
+# ([aymericdamien/TensorFlow-Examples#205](https://github.com/aymericdamien/TensorFlow-Examples/issues/205)),
+# with the remark that it hardly shows in the results. New digits are read better than in
+# training.
+# ([hunkim/DeepLearningZeroToAll#204](https://github.com/hunkim/DeepLearningZeroToAll/issues/204);
+# read it when you are done.)
+
+
+# %% role="setup" long="a whole program"
+def program_7(sizes, speed):
+    d, hidden, classes = sizes
+    dropout = 0.75  # probability to keep units
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+    training = tf.placeholder_with_default(False, [])
+
+    h = tf.layers.dense(x, hidden, activation=tf.nn.relu)
+    h = tf.layers.dropout(h, rate=dropout, training=training)
+    logits = tf.layers.dense(h, classes)
+
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        return session.run([logits, step], {x: images, y: labels, training: True})[0]
+
+    def predict(images):
+        return session.run(logits, {x: images})
+
+    return learn, predict
+
+
+# %% slide="fragment" volatile="last digits differ between processors"
+figures.complaint(program_7)
+
+# %% [markdown]
+# **Predict before you press a button:** Patients 5 and 7 have the same complaint. Which
+# instrument will tell them apart?
+
+# %% volatile="last digits differ between processors"
+examination(program_7)
+
+
+# %% role="answer" exercise="clinic-7" long="a whole program"
+# def mended_7(sizes, speed): a copy of program_7, mended
+# patient_7 = "diagnosis", mended_7
+### BEGIN SOLUTION
+def mended_7(sizes, speed):
+    d, hidden, classes = sizes
+    dropout = 0.75  # probability to keep units
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+    training = tf.placeholder_with_default(False, [])
+
+    h = tf.layers.dense(x, hidden, activation=tf.nn.relu)
+    h = tf.layers.dropout(h, rate=1 - dropout, training=training)
+    logits = tf.layers.dense(h, classes)
+
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        return session.run([logits, step], {x: images, y: labels, training: True})[0]
+
+    def predict(images):
+        return session.run(logits, {x: images})
+
+    return learn, predict
+
+
+patient_7 = "wrong share", mended_7
+### END SOLUTION
+
+# %% role="check" exercise="clinic-7"
+check("clinic-7")
+
+# %% role="hint" exercise="clinic-7"
+# hint("clinic-7")  # take the first # away and run: one hint at a time
+
+# %% [markdown] slide="slide"
+# ## Patient 8: worn out by questions
+#
+# A pose estimator, 2023. A reader asks what its validation phase does to the network. We moved
+# the trouble into a TensorFlow graph. The test set is read fairly well, if it is asked about
+# once, in large batches.
+# ([princeton-vl/pytorch_stacked_hourglass#44](https://github.com/princeton-vl/pytorch_stacked_hourglass/issues/44);
+# read it when you are done.)
+
+
+# %% role="setup" long="a whole program"
+def program_8(sizes, speed):
+    d, hidden, classes = sizes
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+    training = tf.placeholder_with_default(False, [])
+    h = tf.layers.dense(x, hidden, use_bias=False)
+
+    moving_mean = tf.Variable(tf.zeros([hidden]), trainable=False)
+    moving_var = tf.Variable(tf.ones([hidden]), trainable=False)
+    mean, var = tf.nn.moments(h, [0])
+    new_mean = moving_mean.assign(0.9 * moving_mean + 0.1 * mean)
+    new_var = moving_var.assign(0.9 * moving_var + 0.1 * var)
+    used = tf.cond(training, lambda: (mean, var), lambda: (new_mean + 0, new_var + 0))
+    gamma, beta = tf.Variable(tf.ones([hidden])), tf.Variable(tf.zeros([hidden]))
+    h = tf.nn.relu(tf.nn.batch_normalization(h, *used, beta, gamma, 1e-3))
+
+    logits = tf.layers.dense(h, classes)
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    with tf.control_dependencies([new_mean, new_var]):
+        step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        return session.run([logits, step], {x: images, y: labels, training: True})[0]
+
+    def predict(images):
+        return session.run(logits, {x: images})
+
+    return learn, predict
+
+
+# %% slide="fragment" volatile="last digits differ between processors"
+figures.complaint(program_8)
+
+# %% [markdown]
+# **Predict before you press a button:** Which instrument asks more than once?
+
+# %% volatile="last digits differ between processors"
+examination(program_8)
+
+
+# %% role="answer" exercise="clinic-8" long="a whole program"
+# def mended_8(sizes, speed): a copy of program_8, mended
+# patient_8 = "diagnosis", mended_8
+### BEGIN SOLUTION
+def mended_8(sizes, speed):
+    d, hidden, classes = sizes
+    x, y = tf.placeholder(tf.float32, [None, d]), tf.placeholder(tf.int64, [None])
+    training = tf.placeholder_with_default(False, [])
+    h = tf.layers.dense(x, hidden, use_bias=False)
+
+    moving_mean = tf.Variable(tf.zeros([hidden]), trainable=False)
+    moving_var = tf.Variable(tf.ones([hidden]), trainable=False)
+    mean, var = tf.nn.moments(h, [0])
+    new_mean = moving_mean.assign(0.9 * moving_mean + 0.1 * mean)
+    new_var = moving_var.assign(0.9 * moving_var + 0.1 * var)
+    used = tf.cond(training, lambda: (mean, var), lambda: (moving_mean + 0, moving_var + 0))
+    gamma, beta = tf.Variable(tf.ones([hidden])), tf.Variable(tf.zeros([hidden]))
+    h = tf.nn.relu(tf.nn.batch_normalization(h, *used, beta, gamma, 1e-3))
+
+    logits = tf.layers.dense(h, classes)
+    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+    with tf.control_dependencies([new_mean, new_var]):
+        step = tf.train.GradientDescentOptimizer(speed).minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def learn(images, labels):
+        return session.run([logits, step], {x: images, y: labels, training: True})[0]
+
+    def predict(images):
+        return session.run(logits, {x: images})
+
+    return learn, predict
+
+
+patient_8 = "leaky", mended_8
+### END SOLUTION
+
+# %% role="check" exercise="clinic-8"
+check("clinic-8")
+
+# %% role="hint" exercise="clinic-8"
+# hint("clinic-8")  # take the first # away and run: one hint at a time
+
+# %% [markdown] slide="slide"
+# ## The ward, before and after
+#
+# All eight on the same 500 new digits, as they came and as you let them go.
+#
+# **Predict before you run:** who gains most, and who nothing at all?
+
+# %% slide="fragment" uses="clinic-8" volatile="last digits differ between processors"
+came = [program_1, program_2, program_3, program_4, program_5, program_6, program_7, program_8]
+left = [patient_1, patient_2, patient_3, patient_4, patient_5, patient_6, patient_7, patient_8]
+found = {}
+for number, (program, (_diagnosis, mended)) in enumerate(zip(came, left, strict=True), 1):
+    curves = [clinic.course(p)[1]["on new digits"] for p in (program, mended)]
+    found[f"patient {number}"] = [curve[-1] for curve in curves]
+figures.before_and_after(found)
+
+# %% [markdown]
+# <details><summary>What the picture says</summary>
+#
+# WARD
+#
+# </details>
+
+# %% [markdown]
+# ## In the wild
+#
+# What became of the reports. This tells the diagnoses, so open it last.
+#
+# <details><summary>How they ended</summary>
+#
+# - **1.** The averaging object was made and never used; the author mended the example.
+# - **2.** Dropout got the constant, not the placeholder that was fed.
+# - **3.** The formula was turned to PyTorch's convention. The reviewer asked for the missing half:
+#   "from 0.9 to 0.1". pix2pix-tensorflow met the same trap the other way round
+#   ([#126](https://github.com/affinelayer/pix2pix-tensorflow/issues/126)).
+# - **4.** The default of the argument was training; the author agreed. In a SqueezeNet
+#   ([vonclites/squeezenet#1](https://github.com/vonclites/squeezenet/issues/1)) it showed when
+#   batches of 1 and 5 gave different answers.
+#
+# </details>
+
+# %% [markdown]
+# <details><summary>How the others ended</summary>
+#
+# - **5.** Nothing to mend. For dropout the same is asked again and again, and reported as a bug in
+#   programs that are right
+#   ([tensorflow#15272](https://github.com/tensorflow/tensorflow/issues/15272)).
+# - **6.** `Saver(trainable_variables())`, mended by `Saver()`.
+#   [SfMLearner#17](https://github.com/tinghuiz/SfMLearner/issues/17) had the same in a released
+#   model, which had to be trained again.
+# - **7.** 0.7 was meant as the share to keep, and given as the rate.
+# - **8.** Both phases ran in training mode, which lets validation data into the statistics. The
+#   author saw that it "could result in leakage". In our graph the prediction itself uses the moving
+#   statistics; only the assignments run too often.
+#
+# </details>
+
+# %% [markdown] slide="slide"
+# ## Recap
+#
+# 1. No error, a falling loss and a good accuracy in training are no signs of health.
+# 2. Change one thing per test: the mode, the neighbours, the moment, the learning rate.
+# 3. Four questions find most of it: same answer twice? alone? after others? in both modes?
+# 4. Learning rate 0 shows what moves besides the weights.
+# 5. Mend the one thing that the evidence points to. If there is none, leave the program alone.
+#
+# **To remember: a diagnosis is a sentence that an experiment could have refuted.**
+
+# %% [markdown]
+# **References.** X. Li, S. Chen, X. Hu and J. Yang, *Understanding the Disharmony between Dropout
+# and Batch Normalization by Variance Shift*, 2018, describe a ninth patient: dropout before batch
+# norm, where training and prediction differ in variance. D. Sculley et al., *Hidden Technical
+# Debt in Machine Learning Systems*, NeurIPS 2015, on failures that raise no error.
