@@ -63,7 +63,9 @@ print(f"mean {out.mean():.3f}, standard deviation {out.std():.3f}")
 # `tf.layers.batch_normalization` adds, and what you build here.
 
 # %% [markdown] slide="slide"
-# `tf.nn.moments` wants the axes said. Here are four images of 5 × 6 pixels with 3 channels, in
+# ## Over which axes?
+#
+# `tf.nn.moments` wants to be told. Here are four images of 5 × 6 pixels with 3 channels, in
 # TensorFlow's usual layout (m, p, q, C).
 #
 # **Predict before you run:** how many means do `[0]`, `[1, 2]` and `[0, 1, 2]` give?
@@ -98,8 +100,8 @@ with tf.Graph().as_default():
 # `pop_mean` and `pop_var` are lesson 02's `moving_mean` and `moving_var`; programs written against
 # these ops call them so, for they stand for the whole **pop**ulation.
 #
-# Write `batch_norm_variables(size)`. Return the four, in this order. They must all be global
-# variables, which is what a `Saver` saves by default.
+# Write `batch_norm_variables(size)`. Return the four, in this order. All must be global variables:
+# that is what a `Saver` writes to disk by default, and a network without its statistics is lost.
 
 
 # %% role="answer" exercise="tf-bn-state"

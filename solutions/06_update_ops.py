@@ -586,13 +586,13 @@ check("uo-hide")
 #    UPDATE_OPS.
 # 2. Nobody runs that collection for you: `minimize` inside `tf.control_dependencies(updates)`, or a
 #    `tf.group` of both.
-# 3. Without it the training loss is fine and the prediction useless. So does a momentum that is too
-#    high for the number of steps.
+# 3. Without it the training loss is fine and the prediction useless. A momentum that is too high
+#    for the number of steps looks the same.
 # 4. Read the collection after the layers are made; filter it by `scope + "/"` when there are two
 #    networks.
 # 5. The fused 4-D kernel keeps the unbiased moving variance, the 2-D path the biased one.
 #
-# **To remember: a layer only *registers* its updates; the train op must run them.**
+# **To remember: a layer only registers its updates; the train op must run them.**
 #
 # Next: lesson 07, where a published MNIST program gets this nearly right.
 

@@ -31,8 +31,8 @@ from labsupport.tf1 import tf
 #   logits that this step saw;
 # - `predict(images)` returns the logits for new images.
 #
-# `sizes` is (inputs, hidden units, classes). Here is a visitor: no batch norm, no dropout, nothing
-# wrong with it.
+# `sizes` is (inputs, hidden units, classes). Here is a visitor: no batch norm, no dropout,
+# nothing wrong with it.
 
 
 # %% role="setup" long="a whole program"
@@ -61,10 +61,10 @@ def visitor(sizes, speed):
 # %% [markdown] slide="slide"
 # ## A complaint
 #
-# `figures.complaint` trains a program: 784-100-10, learning rate 0.1, 1,000 digits in batches of 10,
-# four epochs. It draws the accuracy **in training** (of the logits that the steps saw, averaged over
-# the epoch) and **on 500 new digits**, after the epoch. The new digits are sorted, 50 of each class,
-# and come in batches of 50.
+# `figures.complaint` trains a program: 784-100-10, learning rate 0.1, 1,000 digits in batches of
+# 10, four epochs. It draws the accuracy **in training** (of the logits that the steps saw,
+# averaged over the epoch) and **on 500 new digits**, after the epoch. The new digits are sorted,
+# 50 of each class, and come in batches of 50.
 #
 # **Predict before you run:** can this network read new digits better than those it is trained on?
 

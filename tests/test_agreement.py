@@ -1,15 +1,18 @@
 """One batch norm, many implementations: the same numbers, wherever conventions allow it.
 
 Each implementation is a function in `IMPLEMENTATIONS` that trains on batches and then predicts. To
-add one (Keras 3, say), write such a function; where its conventions differ, add a test that names
-the difference, as those at the end do.
+add one, write such a function; where its conventions differ, add a test that names the difference,
+as those at the end do.
 """
 
 from __future__ import annotations
 
 import inspect
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
+import on_keras_3
 import pytest
 
 from labsupport.authoring import lessons
@@ -116,7 +119,14 @@ def tf_layers(data, dtype=tf.float64, **options):
     return in_a_session(data, build, dtype)
 
 
-IMPLEMENTATIONS = {"tf.nn ops": tf_ops, "tf.layers": tf_layers}
+def keras_3(data):
+    """`keras.layers.BatchNormalization`, in a process without TensorFlow 1."""
+    settings = (data.batches, data.new, data.gamma, data.beta, MOMENTUM, EPS)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(on_keras_3.train_and_predict, *settings).result()
+
+
+IMPLEMENTATIONS = {"tf.nn ops": tf_ops, "tf.layers": tf_layers, "Keras 3": keras_3}
 
 
 # ---------------------------------------------------------------- agreement

@@ -178,7 +178,8 @@ def _agreement(seen: np.ndarray, predicted: np.ndarray) -> str:
         return "training and prediction agree once the statistics have settled"
     slope = float((seen * predicted).sum() / (seen**2).sum())
     if slope > 0.02 and not _apart(seen, predicted / slope, 0.35):
-        return "training and prediction differ by a factor"
+        size = "smaller" if slope < 1 else "larger"
+        return f"prediction is {size} than training by a factor"
     return "training and prediction disagree however long they settle"
 
 

@@ -18,7 +18,7 @@ def accuracy(
     runs: for each label the accuracies of one run, or a list of runs, shown as mean and range.
     epochs: length of the axis, so that it stays when curves grow.
     """
-    figure, (axes,) = canvas(height=3.4)
+    figure, (axes,) = canvas(height=3.0)
     ends, words = [], []
     for (label, values), colour in zip(runs.items(), CYCLE, strict=False):
         values = np.atleast_2d(np.asarray(values, dtype=float))

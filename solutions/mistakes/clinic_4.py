@@ -42,17 +42,10 @@ mistake(
 
 mistake(
     "never-fed",
-    "The flag is there, and nobody feeds it: training uses the moving statistics too",
-    "What is the default of your flag, and who changes it for a step?",
+    "Now training is in prediction mode too: it is not normalized, and nothing moves",
+    "Which value has `training` in a step, and who gives it?",
     see="public notebooks: flag not fed at train; F62",
 )(("borrowed", mended((", training: True})[0]", "})[0]"))))
-
-mistake(
-    "constant-false",
-    "`training=False` for everything: now training is not normalized, and nothing moves",
-    "What do both values of `training` do, and when do you need which?",
-    see="F62",
-)(("borrowed", program(("training=True", "training=False"))))
 
 mistake(
     "updates-left-behind",

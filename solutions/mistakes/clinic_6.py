@@ -66,10 +66,7 @@ mistake(
     (
         "lost",
         program(
-            (
-                "x, training = tf.placeholder(tf.float32, [None, d]), tf.placeholder_with_default(False, [])",
-                "x, training = tf.placeholder(tf.float32, [None, d]), tf.placeholder_with_default(True, [])",
-            )
+            ("tf.placeholder_with_default(False, [])", "tf.placeholder_with_default(True, [])")
         ),
     )
 )

@@ -95,7 +95,7 @@ def all_weights(model, optimizer, images, labels):
     gradients = tape.gradient(loss, model.weights)
     for gradient, variable in zip(gradients, model.weights, strict=True):
         if gradient is not None and not variable.trainable:
-            variable.assign_sub(0.2 * gradient)
+            variable.assign_sub(optimizer.learning_rate * gradient)
     pairs = [(g, v) for g, v in zip(gradients, model.weights, strict=True) if v.trainable]
     optimizer.apply([g for g, _ in pairs], [v for _, v in pairs])
     return loss
