@@ -165,7 +165,7 @@ def one_unit(program: Callable, copies: int = 400) -> tuple[np.ndarray, np.ndarr
 
 
 def assignments(program: Callable) -> list[tuple[str, bool, bool]]:
-    """Each operation that changes a variable: its name, whether a step runs it, and a prediction.
+    """What changes a variable: operation → variable, whether a step runs it, and a prediction.
 
     Seen by running both and asking TensorFlow what ran. Empty for a program without a graph.
     """
@@ -199,4 +199,15 @@ def assignments(program: Callable) -> list[tuple[str, bool, bool]]:
             noted.append(set(ran))
     finally:
         tf.Session.run = session_run
-    return [(name, name in noted[0], name in noted[1]) for name in there]
+    return [
+        (f"{name} → {_variable_of(bed.graph, name)}", name in noted[0], name in noted[1])
+        for name in there
+    ]
+
+
+def _variable_of(graph: Any, name: str) -> str:
+    """The variable that an assignment changes; inside a `tf.cond` it is reached by a switch."""
+    source = graph.get_operation_by_name(name).inputs[0].op
+    while source.type in ("Switch", "Identity"):
+        source = source.inputs[0].op
+    return source.name

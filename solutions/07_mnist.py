@@ -26,7 +26,7 @@ from labsupport.live import LivePicture, bar
 from labsupport.tf1 import tf
 
 # %% role="setup"
-FULL = False  # True: all 70,000 digits, from this machine or the network; about 4 times as long
+FULL = False  # True: all 70,000 digits, from this machine or the network; about 3 times as long
 EPOCHS, FEW = (2, 1) if FULL else (10, 3)
 
 train_images, train_labels, test_images, test_labels = load_mnist(full=FULL, flat=True)

@@ -54,8 +54,7 @@ for name, function in (("eager", add_after_update), ("tf.function", compiled)):
 
 # %% slide="slide"
 graph = compiled.get_concrete_function(tf.Variable(1.0)).graph
-labels = {"AssignVariableOp/resource": "x", "AssignVariableOp": "update", "x": "x"}
-draw(graph.outputs, names={**labels, "Identity": "result", "NoOp": "end"})
+draw(graph.outputs, names={"AssignVariableOp": "update", "Identity": "result", "NoOp": "end"})
 
 # %% [markdown]
 # The dashed arrows are there again; this time they were drawn for you. While it traces,
@@ -120,9 +119,9 @@ for operation in two.get_operations():
 
 # %% [markdown]
 # `assign_add` on `a` waits for the assignment to `a`; the assignment to `b` waits for nobody and
-# may run first, last or at the same time. For variables that is harmless. It is not for an
-# assertion: it runs, but not necessarily before the line that it should protect. That is the one
-# case for which the documentation still recommends `tf.control_dependencies`.
+# may run first, last or at the same time. For two variables that is harmless. It is not for an
+# assertion: it runs, but not necessarily before the line that it should protect. For that the
+# documentation (same page as above) still recommends `tf.control_dependencies`.
 
 # %% [markdown] slide="slide"
 # ## Python runs once
@@ -219,13 +218,13 @@ explore(
 # %% slide="fragment"
 keras.utils.set_random_seed(0)
 ones = tf.ones(100_000)
-calls = {
+ways = {
     "version 1, keep_prob 0.8": tf.compat.v1.nn.dropout(ones, keep_prob=0.8),
     "version 2, 0.8": tf.nn.dropout(ones, 0.8),
     "keras Dropout(0.8), bare": keras.layers.Dropout(0.8)(ones),
     "the same, training=True": keras.layers.Dropout(0.8)(ones, training=True),
 }
-for name, out in calls.items():
+for name, out in ways.items():
     print(f"{name:26} {100 * np.mean(out.numpy() == 0):3.0f} % zeros")
 
 # %% [markdown]
@@ -356,7 +355,7 @@ for name, model in (("training=True", trained), ("forgotten", forgot)):
 # <details><summary>It hardly falls</summary>
 #
 # One point (89 against 90 %, means of three starts), as without batch norm at all, because that is
-# what it is: a bare call divides by √(1 + ε), multiplies by γ and adds β, in training and in testing
+# what it is: a bare call divides by √(1 + ε), multiplies by γ and adds β, in training and testing
 # alike. In lesson 07 the two modes disagreed; here they agree on not normalizing. No accuracy will
 # tell you. The moving means will: exactly 0.
 #
@@ -462,10 +461,11 @@ print("apart by less than 1e-5:", bool(max(apart) < 1e-5))
 base = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization(momentum=0.9)])
 start = keras.Input((1,))
 outer = keras.Model(start, keras.layers.Dense(1)(base(start, training=False)))
-for base.trainable in (False, True):
+for base_learns in (False, True):
+    base.trainable = base_learns
     outer(data, training=True)
     moved = base.layers[-1].moving_mean.numpy()[0]
-    print(f"base.trainable={base.trainable!s:5}  moving mean {moved:.2f}")
+    print(f"base.trainable={base_learns!s:5}  moving mean {moved:.2f}")
 
 # %% [markdown]
 # <details><summary>They do, as soon as the base is set free</summary>

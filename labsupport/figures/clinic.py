@@ -154,5 +154,5 @@ def before_and_after(found: Mapping[str, Sequence[float]]) -> Picture:
     axes.invert_yaxis()
     axes.set(xlabel="accuracy on new digits", xlim=(0, 1))
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    axes.legend(loc="center left", bbox_to_anchor=(0.0, 0.85))
+    axes.legend(loc="center left", bbox_to_anchor=(0.0, 0.2), frameon=False)
     return Picture(figure, f"Accuracy on new digits, before and after: {'; '.join(words)}.")

@@ -85,11 +85,6 @@ variant("tf.layers does it all")(
         "leaky",
         program(
             (
-                """    used = tf.cond(training, lambda: (mean, var), lambda: (new_mean + 0, new_var + 0))
-""",
-                "",
-            ),
-            (
                 "tf.nn.batch_normalization(h, *used, beta, gamma, 1e-3)",
                 "tf.layers.batch_normalization(h, momentum=0.9, training=training)",
             ),

@@ -56,8 +56,7 @@ class Base(keras.layers.Layer):
     "attributes",
     "The moving statistics are Python attributes: a compiled step, traced once, leaves a symbol "
     "of the trace in them in place of numbers",
-    "What kind of thing keeps its value between two runs of a graph? (Lesson 04 had one word "
-    "for it.)",
+    "What kind of thing keeps its value between two runs of a graph, as `count` did in lesson 04?",
     see="G71",
 )
 class Attributes(Base):
