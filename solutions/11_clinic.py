@@ -845,8 +845,8 @@ figures.before_and_after(found)
 # between 6 and 9. One gains nothing, and should not.
 #
 # Patient 8 gains 2 points, within what another random start may do. That is not a mild case: this
-# picture asks in batches of 50. Ask it with negatives in between, and half of the digits are read
-# otherwise. What is measured decides what is seen.
+# picture asks in batches of 50. Ask it with negatives in between, and more than a third of the
+# digits are read otherwise. What is measured decides what is seen.
 #
 # </details>
 
