@@ -236,8 +236,7 @@ for resource in (True, False):
 # %% role="answer" exercise="cd-add"
 def add_after(x, y, new):
     ### BEGIN SOLUTION
-    update = tf.assign(x, new)
-    with tf.control_dependencies([update]):
+    with tf.control_dependencies([tf.assign(x, new)]):
         return x + y
     ### END SOLUTION
 

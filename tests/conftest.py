@@ -13,6 +13,7 @@ from labsupport import exercises
 SPLIT = {"test_mistakes.py", "test_lessons.py"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = item.path.name

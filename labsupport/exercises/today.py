@@ -342,10 +342,10 @@ def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
     before = {name: [v.numpy() for v in group] for name, group in groups.items()}
     for _ in range(2):
-        with tf.GradientTape() as tape:
+        learned = list(model.trainable_variables)
+        with tf.GradientTape() as recorder:
             loss = tf.reduce_mean((model(x, training=True) - 1.0) ** 2)
-        variables = model.trainable_variables
-        for variable, slope in zip(variables, tape.gradient(loss, variables), strict=True):
+        for variable, slope in zip(learned, recorder.gradient(loss, learned), strict=True):
             if slope is not None:
                 variable.assign_sub(0.1 * slope)
     for name, group in groups.items():
