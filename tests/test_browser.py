@@ -115,8 +115,9 @@ class Walk:
         url = self.address
         if lesson:
             url = re.sub(r"/lab[^?]*", f"/lab/tree/notebooks/{lesson}.ipynb", url)
+            url += "&reset"  # without the tabs of the walk before
         self.page.goto(url)
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         # The indicator says idle before there is a kernel; the status bar does not.
         self.page.locator("#jp-bottom-panel", has_text="| Idle").wait_for()
         return self
