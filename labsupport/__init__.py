@@ -5,7 +5,7 @@ that needs it is used.
 """
 
 __version__ = "0.1.0"
-__all__ = ["check", "environment", "hint", "progress"]
+__all__ = ["check", "environment", "hint", "needs", "progress"]
 
 
 def __getattr__(name):

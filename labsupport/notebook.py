@@ -1,4 +1,4 @@
-"""`check`, `hint` and `progress`: what a student calls."""
+"""`check`, `hint`, `needs` and `progress`: what a notebook calls."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 from labsupport import cards, exercises, keys
 from labsupport.judge import judge, missing
 from labsupport.observe import observe
+from labsupport.stub import is_stub
 from labsupport.vocabulary import Exercise, Verdict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -73,6 +74,24 @@ def hint(exercise_id: str) -> None:
     count = min(_hints_shown.get(exercise.id, 0) + 1, len(exercise.hints))
     _hints_shown[exercise.id] = count
     return _show(cards.hint_card(exercise, exercise.hints[:count]))
+
+
+def needs(*exercise_ids: str) -> None:
+    """Go on only if these exercises have answers, right or wrong.
+
+    Raises NotImplementedError, with a sentence and no traceback, for the first that has none.
+    """
+    names = _namespace()
+    for exercise in map(exercises.find, exercise_ids):
+        if exercise.answer not in names or is_stub(names[exercise.answer]):
+            raise _not_answered(exercise)
+
+
+def _not_answered(exercise: Exercise) -> NotImplementedError:
+    sentence = f"This cell goes on with `{exercise.answer}`: answer `{exercise.id}` first."
+    error = NotImplementedError(sentence)
+    error._render_traceback_ = lambda: [f"NotImplementedError: {sentence}"]  # IPython asks for it
+    return error
 
 
 def progress() -> None:

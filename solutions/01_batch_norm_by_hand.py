@@ -13,7 +13,7 @@
 # %% role="setup"
 import numpy as np
 
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import choice, explore, log_slider, slider
 from labsupport.figures import batch_norm_by_hand as figures
 
@@ -128,7 +128,7 @@ check("bn-dense")
 # written it, this cell and others below stop with NotImplementedError.)
 
 
-# %% uses="bn-dense"
+# %%
 def normalized(x):
     return batch_norm_dense(x, np.ones(100), np.zeros(100), 1e-5)
 
@@ -145,7 +145,7 @@ figures.spread_by_layer({"without batch norm": plain, "with batch norm": with_ba
 # **Predict before you run:** in which batch does it come out largest? And how far down can
 # batch-mates push it?
 
-# %% uses="bn-dense" slide="fragment"
+# %% slide="fragment"
 sample = np.array([[1.0, 2.0, 3.0]])
 batches = {}
 for name, mean in (
@@ -180,7 +180,7 @@ figures.batch_mates(batches, marked="our sample")
 # 1. Set $\gamma$ and $\beta$ so that $y$ is $x$ again. Which values undo batch norm?
 # 2. From which $\varepsilon$ on does the spread of $y$ visibly fall short of $|\gamma|$?
 
-# %% uses="bn-dense" slide="fragment"
+# %% slide="fragment"
 column = np.array([[1.0], [2.5], [3.0], [4.5], [6.0], [7.0]])
 
 
@@ -304,7 +304,7 @@ check("bn-channels-last")
 # The layouts hold the same numbers in another order, so your two functions must agree: expect a
 # difference below 10⁻¹², and the channels' means 0, 1 and 5. (Why these?)
 
-# %% uses="bn-channels-last"
+# %%
 images = 5 + 2 * np.random.RandomState(2).randn(4, 3, 6, 8)  # NCHW
 gamma, beta = np.array([1.0, 2.0, -1.0]), np.array([0.0, 1.0, 5.0])
 

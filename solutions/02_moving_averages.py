@@ -13,7 +13,7 @@
 # %% role="setup"
 import numpy as np
 
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import choice, explore, slider, tick
 from labsupport.data import load_mnist
 from labsupport.figures import moving_averages as figures
@@ -151,7 +151,7 @@ check("bn-moving")
 # 2. Let the weights change half-way, so that the mean becomes 8. Which momentum notices soon, and
 #    what does it pay for that?
 
-# %% uses="bn-moving"
+# %%
 batches = 3 * np.random.RandomState(0).randn(500, 32, 1)
 
 
@@ -166,7 +166,7 @@ def moving_mean_of(momentum, steps, start, change):
     return figures.moving_path(batches[:steps, :, 0].mean(axis=1) + truth, path, truth)
 
 
-# %% uses="bn-moving" slide="fragment"
+# %% slide="fragment"
 explore(
     moving_mean_of,
     momentum=choice([0.5, 0.9, 0.99, 0.999], "momentum", value=0.9),
@@ -194,7 +194,7 @@ explore(
 #
 # **Predict before you run:** after 50 steps, has it covered 95 %, 60 % or 40 % of the way?
 
-# %% uses="bn-moving" slide="fragment"
+# %% slide="fragment"
 x = np.array([[4.0], [6.0]])  # mean 5
 mean, var = np.zeros(1), np.ones(1)
 for step in range(1, 301):
@@ -243,7 +243,7 @@ check("bn-warm-up")
 # %% role="hint" exercise="bn-warm-up"
 # hint("bn-warm-up")  # take the first # away and run: one hint at a time
 
-# %% uses="bn-warm-up"
+# %%
 for momentum in (0.9, 0.99, 0.999):
     steps = [int(steps_to_reach(fraction, momentum)) for fraction in (0.5, 0.95, 0.99)]
     print("momentum {:<5}: half {:4}, 95 % {:5}, 99 % {:5} steps".format(momentum, *steps))
@@ -342,7 +342,7 @@ check("bn-layer")
 # Your layer in the network of the beginning: it sees the 40 training batches once, then predicts.
 # The weights stay as they were.
 
-# %% uses="bn-layer" slide="fragment"
+# %% slide="fragment"
 layer = BatchNorm(300)
 for z in np.split(train_z, 40):
     layer(z, training=True)
@@ -367,7 +367,7 @@ figures.accuracy_by_batch({"by their own batch": own, "by moving statistics": mo
 # **Predict before you run:** with momentum 0.9, 40 batches were enough. Where are predictions after
 # the same 40 batches, an epoch, with 0.99, and where with 0.999?
 
-# %% uses="bn-layer" slide="fragment"
+# %% slide="fragment"
 curves = {}
 for momentum in (0.9, 0.99, 0.999):
     layer = BatchNorm(300, momentum=momentum)
@@ -408,7 +408,7 @@ check("bn-alone")
 # %% role="hint" exercise="bn-alone"
 # hint("bn-alone")  # take the first # away and run: one hint at a time
 
-# %% uses="bn-alone"
+# %%
 print("your layer:", predicts_alone(BatchNorm(300), test_z[:20]))
 print("by its own batch:", predicts_alone(lambda z, training: by_own_batch(z), test_z[:20]))
 
@@ -420,7 +420,7 @@ print("by its own batch:", predicts_alone(lambda z, training: by_own_batch(z), t
 #
 # **Predict before you run:** what spread does a layer's prediction have before any training?
 
-# %% uses="bn-layer" slide="fragment"
+# %% slide="fragment"
 data = 5 + 3 * np.random.RandomState(1).randn(1000, 1)
 for start in (1.0, 0.0):
     layer = BatchNorm(1, momentum=0.9)
@@ -504,7 +504,7 @@ check("bn-spatial")
 # %% role="hint" exercise="bn-spatial"
 # hint("bn-spatial")  # take the first # away and run: one hint at a time
 
-# %% uses="bn-spatial"
+# %%
 images = 5 + 2 * np.random.RandomState(3).randn(8, 3, 6, 4)  # NCHW
 layer = BatchNorm(3)
 y = batch_norm_images(layer, images, training=True)

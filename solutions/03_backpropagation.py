@@ -18,7 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: one thread
 
 import numpy as np
 
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import choice, explore
 from labsupport.data import load_mnist
 from labsupport.exercises.backpropagation import patients
@@ -111,7 +111,7 @@ check("grad-check")
 # **Predict before you run:** is $\partial L / \partial x_1$ positive? And what is
 # $\partial L / \partial x_4$, where $dy_4 = 0$?
 
-# %% uses="grad-check" slide="fragment"
+# %% slide="fragment"
 dy5 = np.array([1.0, 0, 2, 0, -1])
 
 
@@ -148,7 +148,7 @@ print("dx =", dx5.round(2))
 # $$\sum_i \frac{\partial L}{\partial x_i}\, (x_i - \mu) = 0
 # \quad\text{and so}\quad \sum_i \frac{\partial L}{\partial x_i}\, \hat x_i = 0$$
 
-# %% uses="grad-check" slide="fragment"
+# %% slide="fragment"
 y5 = y_of(x5)
 x_hat5 = (y5 - 1) / 2
 dx5 = numerical_gradient(loss_of, x5, 1e-5)
@@ -176,7 +176,7 @@ def measured(f, at):
     return numerical_gradient(f, np.atleast_1d(at), 1e-5)
 
 
-# %% uses="grad-check" slide="fragment"
+# %% slide="fragment"
 values = dict(x=x5, mu=4.0, var=4.0, x_hat=x_hat5, gamma=2.0, beta=1.0, y=y5, loss=loss_of(x5))
 gradients = dict(
     x=measured(loss_of, x5),
@@ -225,7 +225,7 @@ figures.graph(values, gradients)
 # The deviations from a mean add up to 0: the arrow is there and carries nothing. Some write the
 # term and some leave it out; both are right. Measured, with σ² following μ:
 
-# %% uses="grad-check"
+# %%
 print("dmu, var held:     ", measured(lambda mu: loss_of(x5, mu, 4.0), 4.0).round(4))
 print("dmu, var following:", measured(lambda mu: loss_of(x5, mu), 4.0).round(4))
 
@@ -321,7 +321,7 @@ def error(found, right):
     return np.abs(found - right).max() / np.abs(right).max()
 
 
-# %% uses="bn-backward" slide="fragment"
+# %% slide="fragment"
 dx = batch_norm_backward(dy, x, gamma, eps)[0]
 steps = [10.0**-k for k in range(13)]
 errors = [error(numerical_gradient(layer_loss, x, h), dx) for h in steps]
@@ -346,7 +346,7 @@ figures.error_by_step(steps, errors)
 # they agree. Here σ² divides by m − 1 on the way forward, and on the way back too:
 
 
-# %% uses="bn-backward" slide="fragment"
+# %% slide="fragment"
 def wrong_loss(x):
     return (dy * gamma * (x - x.mean(axis=0)) / x.std(axis=0, ddof=1)).sum()
 
@@ -421,7 +421,7 @@ check("bn-backward-short")
 # The direct path alone would give $\frac1s \sum_i d\hat x_i\, \hat x_i$. Of that, the fraction
 # $\varepsilon / (\sigma^2 + \varepsilon)$ is left.
 
-# %% uses="bn-backward-short"
+# %%
 var = x[:, 0].var()
 for e in (1e-5, 1e-3, 0.1, 10.0):
     x_hat, s = normalize(x, e)
@@ -437,7 +437,7 @@ for e in (1e-5, 1e-3, 0.1, 10.0):
 # do. The three paths of our five samples, measured by holding μ or σ² still:
 
 
-# %% uses="grad-check"
+# %%
 def three_paths():
     def held(mu=None, var=None):
         return numerical_gradient(lambda x: loss_of(x, mu, var), x5, 1e-5)
@@ -459,7 +459,7 @@ for name, path in zip(("direct", "through mu", "through var"), three_paths(), st
 # 3. A factor 2 is lost on the way through σ².
 # 4. 1/m is lost in both.
 
-# %% uses="grad-check" slide="fragment"
+# %% slide="fragment"
 through_mu = {"as it should be": 1, "dropped": 0, "wrong sign": -1, "1/m lost": 5}
 through_var = {**through_mu, "factor 2 lost": 0.5}
 direct5, by_mu5, by_var5 = three_paths()
@@ -500,7 +500,7 @@ explore(
 # `patients` holds six gradients, A to F: functions `(dy, x, gamma, eps)` that return dx. Each is
 # broken in one way. Do not read their code; examine them.
 
-# %% uses="bn-cache" slide="fragment"
+# %% slide="fragment"
 x_hat, s = normalize(x, eps)
 direct = gamma * dy / s
 
@@ -643,7 +643,7 @@ def train(batch_norm, spread=0.05, steps=2000):
     return right, unit
 
 
-# %% uses="bn-backward" slide="fragment"
+# %% slide="fragment"
 normal = train(batch_norm=True)
 plain = train(batch_norm=False)
 figures.figure_one({"as it comes": plain, "with batch norm": normal})

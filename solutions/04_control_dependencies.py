@@ -11,7 +11,7 @@
 # know it, you probably know its eager side, which works otherwise. Time: 80 minutes.
 
 # %% role="setup"
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import choice, explore
 from labsupport.graphs import draw
 from labsupport.tf1 import tf
@@ -592,7 +592,7 @@ check("cd-watch")
 # The training step from above, on your instrument: does it move the weight, and does it move the
 # counter?
 
-# %% uses="cd-watch"
+# %%
 with tf.Session(graph=train.graph) as session:
     with train.graph.as_default():
         session.run(tf.global_variables_initializer())

@@ -14,7 +14,7 @@
 # %% role="setup"
 import numpy as np
 
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import choice, explore, slider
 from labsupport.earlier import answer_to
 from labsupport.figures import batch_norm_from_tf_ops as figures
@@ -162,7 +162,7 @@ check("tf-bn-train")
 #
 # **Predict before you run:** what is `pop_mean` after the first hundred, and after the fifty?
 
-# %% uses="tf-bn-train" slide="fragment"
+# %% slide="fragment"
 batch = 5 + 3 * np.random.RandomState(0).randn(64, 1)
 batch = batch - batch.mean() + 5  # a mean of exactly 5
 
@@ -188,7 +188,7 @@ with tf.Graph().as_default(), tf.Session() as session:
 # %% [markdown] slide="slide"
 # ## What `session.run(y)` reaches
 
-# %% uses="tf-bn-train" slide="fragment"
+# %% slide="fragment"
 picture
 
 # %% [markdown] slide="slide"
@@ -300,7 +300,7 @@ check("tf-bn-cond")
 # 2. With `True`, which momentum forgets the first twenty runs, and which keeps them?
 
 
-# %% uses="tf-bn-cond"
+# %%
 rng = np.random.RandomState(2)
 batches = [mean + rng.randn(8, 1) for mean in 20 * [5] + 20 * [-5]]
 
@@ -318,7 +318,7 @@ def forty_runs(momentum, train_on):
     return figures.path_of_the_mean(path, 20, train_on)
 
 
-# %% uses="tf-bn-cond" slide="fragment"
+# %% slide="fragment"
 explore(
     forty_runs,
     momentum=slider(0.8, 0.5, 0.99, 0.01, "momentum"),
@@ -347,7 +347,7 @@ explore(
 # layers get the same $\gamma$, $\beta$, momentum and $\varepsilon$ and train on the same five
 # batches, in float64. Agreement to $10^{-6}$ in everything: output, statistics, prediction.
 
-# %% uses="tf-bn-cond" slide="fragment" long="one comparison, start to end"
+# %% slide="fragment" long="one comparison, start to end"
 layer = answer_to("bn-layer")(3, momentum=0.9, eps=1e-3)
 layer.gamma, layer.beta = np.array([1.5, -2.0, 0.5]), np.array([0.0, 1.0, -3.0])
 rng = np.random.RandomState(3)
@@ -375,7 +375,7 @@ with tf.Graph().as_default(), tf.Session() as session:
 # A convolution's batch norm is the same thing once more: its moments over (m, p, q) are those of
 # m · p · q samples of C features. So the NumPy layer can stand in for it, after a `reshape`.
 
-# %% uses="tf-bn-cond"
+# %%
 layer = answer_to("bn-layer")(3, momentum=0.8, eps=1e-3)
 images = 7 + 2 * np.random.RandomState(4).randn(4, 5, 6, 3)
 rows = images.reshape(-1, 3)  # (m, p, q, C) -> (m·p·q, C)

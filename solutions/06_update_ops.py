@@ -13,7 +13,7 @@
 # %% role="setup"
 import numpy as np
 
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import choice, explore, tick
 from labsupport.figures import update_ops as figures
 from labsupport.graphs import draw
@@ -167,7 +167,7 @@ check("uo-train-op")
 # %% [markdown] slide="slide"
 # ## With the updates
 
-# %% uses="uo-train-op" slide="fragment"
+# %% slide="fragment"
 with_updates = train(make_train_op)
 figures.losses({"minimize alone": without, "your train op": with_updates}, targets.var())
 
@@ -181,14 +181,14 @@ figures.losses({"minimize alone": without, "your train op": with_updates}, targe
 # steps: 40 %, 90 % or 99 %? And is that enough for a useful prediction?
 
 
-# %% uses="uo-train-op"
+# %%
 def fifty_steps(momentum, updates):
     make_step = make_train_op if updates else lambda loss, optimizer: optimizer.minimize(loss)
     history = train(make_step, momentum, steps=50)
     return figures.way_and_losses(history, samples[:, 0].mean(), momentum)
 
 
-# %% uses="uo-train-op" slide="fragment"
+# %% slide="fragment"
 explore(
     fifty_steps,
     momentum=choice([0.5, 0.9, 0.99, 0.999], "momentum", value=0.99),
@@ -271,17 +271,15 @@ print(f"{len(updates)} updates; moving mean {moving_mean:.0f}")
 # An actor and a critic, a generator and a discriminator, a student and a teacher: each has its own
 # input. Here is one step of the actor, whose train op waits for everything in the collection.
 
-# %% uses="uo-train-op" slide="fragment"
+# %% slide="fragment"
 with tf.Graph().as_default(), tf.Session() as session:
-    inputs = {}
+    inputs, losses = {}, {}
     for scope in "actor", "critic":
         with tf.variable_scope(scope):
             inputs[scope] = tf.placeholder(tf.float32, [None, 4], name="x")
             out = network(inputs[scope], True, 0.9)
-            loss = tf.reduce_mean(tf.square(out))
-            if scope == "actor":
-                actors_loss = loss
-    step = make_train_op(actors_loss, tf.train.GradientDescentOptimizer(0.1))
+            losses[scope] = tf.reduce_mean(tf.square(out))
+    step = make_train_op(losses["actor"], tf.train.GradientDescentOptimizer(0.1))
     session.run(tf.global_variables_initializer())
     try:
         session.run(step, {inputs["actor"]: samples})

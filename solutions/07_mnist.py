@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import explore, slider
 from labsupport.data import load_mnist
 from labsupport.figures import mnist as figures
@@ -180,7 +180,7 @@ check("mnist-train-step")
 # %% [markdown]
 # The published network again, with your step:
 
-# %% uses="mnist-train-step" volatile="last digits differ between processors"
+# %% volatile="last digits differ between processors"
 published = start(published_network, make_train_op)
 history = train(published)
 for training in (True, False):
@@ -197,7 +197,7 @@ for training in (True, False):
 #
 # **Predict before you run:** how many operations are in UPDATE_OPS?
 
-# %% uses="mnist-train-step" slide="fragment"
+# %% slide="fragment"
 for operation in published.graph.get_collection(tf.GraphKeys.UPDATE_OPS):
     print("an update of", operation.name.split("/")[0])
 
@@ -215,7 +215,7 @@ def moving_statistics(net, layer):
     return net.session.run([stored[name] for name in names])
 
 
-# %% uses="mnist-train-step" slide="fragment" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 layers = {name: moving_statistics(published, name) for name in ("bn1", "bn2")}
 figures.moving_statistics(layers)
 
@@ -259,7 +259,7 @@ check("mnist-audit")
 # %% role="hint" exercise="mnist-audit"
 # hint("mnist-audit")  # take the first # away and run: one hint at a time
 
-# %% uses="mnist-audit"
+# %%
 print("standing still:", still_layers(published_network, train_images[:50]))
 
 # %% [markdown] slide="slide"
@@ -293,7 +293,7 @@ check("mnist-find-the-bug")
 # %% role="hint" exercise="mnist-find-the-bug"
 # hint("mnist-find-the-bug")  # take the first # away and run: one hint at a time
 
-# %% uses="mnist-find-the-bug"
+# %%
 built = start(build_network, make_train_op)
 print("update operations:", len(built.graph.get_collection(tf.GraphKeys.UPDATE_OPS)))
 print("standing still:", still_layers(build_network, train_images[:50]))
@@ -315,7 +315,7 @@ def without_batch_norm(x, training):
     return tf.layers.dense(h, 10, kernel_initializer=he)
 
 
-# %% uses="mnist-find-the-bug"
+# %%
 ways = {
     "mended": (build_network, make_train_op),
     "updates never run": (build_network, plain_step),
@@ -323,7 +323,7 @@ ways = {
     "without batch norm": (without_batch_norm, make_train_op),
 }
 
-# %% uses="mnist-find-the-bug" slide="fragment" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 runs = {way: [] for way in ways}
 for way, seed in bar([(way, seed) for seed in range(3) for way in ways], "12 trainings"):
     contestant = start(*ways[way], seed=seed)
@@ -356,7 +356,7 @@ figures.accuracy(runs, epochs=EPOCHS)
 # **Predict before you run:** which of the three networks still learns, in 3 epochs?
 
 
-# %% uses="mnist-find-the-bug" slide="fragment" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 def in_trouble(network, light, speed):
     def in_this_light(x, training):
         return network(light * x, training)
@@ -405,7 +405,7 @@ def read(net, images, training=False):
 one_of_each = np.array([np.flatnonzero(test_labels == digit)[0] for digit in range(10)])
 ten_images, ten_labels = test_images[one_of_each], test_labels[one_of_each]
 
-# %% uses="mnist-find-the-bug" slide="fragment" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 mended, readings = start(build_network, make_train_op), {}
 history = train(mended)
 for label, training in (("own batch", True), ("moving statistics", False)):
@@ -430,7 +430,7 @@ figures.strip(ten_images, ten_labels, readings)
 # the 0 while others join.
 
 
-# %% uses="mnist-find-the-bug" slide="fragment" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 def in_company(count):
     together = read(mended, ten_images[:count], training=True)
     rows = {"own batch": together, "moving statistics": read(mended, ten_images)}
@@ -445,7 +445,7 @@ explore(in_company, count=slider(2, 1, 10, 1, "digits in the batch"))
 #
 # **Predict before you run:** what does sorting do to the accuracy?
 
-# %% uses="mnist-find-the-bug" slide="fragment" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 by_class = np.concatenate([np.flatnonzero(test_labels == d)[:100] for d in range(10)])
 mixed = np.sort(by_class)
 for title, order, sizes in (("mixed", mixed, (1, 2, 5, 10, 100)), ("sorted", by_class, (100,))):
@@ -472,7 +472,7 @@ for title, order, sizes in (("mixed", mixed, (1, 2, 5, 10, 100)), ("sorted", by_
 # **Predict before you run:** both towers get `training=True`. How many update operations are there
 # now, and what does a step of `make_train_op` need to be fed?
 
-# %% uses="mnist-find-the-bug" slide="fragment"
+# %% slide="fragment"
 with tf.Graph().as_default():
     x = tf.placeholder(tf.float32, (None, 784), name="x")
     x_validation = tf.placeholder(tf.float32, (None, 784), name="x_validation")
@@ -502,7 +502,7 @@ with tf.Graph().as_default():
 # **Predict before you run:** the mended network has three kernels, one bias, and two normalized
 # layers. How many variables is that, and how many of them are trainable?
 
-# %% uses="mnist-find-the-bug" slide="fragment"
+# %% slide="fragment"
 with mended.graph.as_default():
     print(len(tf.global_variables()), "variables, trainable:", len(tf.trainable_variables()))
 
@@ -542,7 +542,7 @@ check("mnist-restore")
 # Your functions at work: the trained network goes into a file, and from there into a network in
 # another graph, which has random weights until then.
 
-# %% uses="mnist-restore" volatile="last digits differ between processors"
+# %% volatile="last digits differ between processors"
 save, restore = checkpoint
 folder = tempfile.TemporaryDirectory()
 path = os.path.join(folder.name, "network")
@@ -564,7 +564,7 @@ print("same predictions:", np.array_equal(read(fresh, test_images), read(mended,
 # **Predict before you run:** what happens when a fresh network is restored from such a file, with
 # and without an initializer before?
 
-# %% uses="mnist-restore" slide="fragment" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 with mended.graph.as_default():
     tf.train.Saver(tf.trainable_variables()).save(mended.session, path)
 

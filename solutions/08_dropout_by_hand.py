@@ -14,7 +14,7 @@
 # %% role="setup"
 import numpy as np
 
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import explore, slider
 from labsupport.data import load_mnist
 from labsupport.exercises.dropout_by_hand import patients
@@ -127,7 +127,7 @@ check("do-forward")
 # **Predict before you move anything:** with one draw and drop_prob 0.5, which values occur? What
 # does a larger drop_prob do to the mean, and to the spread? What does averaging do to each?
 
-# %% uses="do-forward" slide="fragment"
+# %% slide="fragment"
 np.random.seed(1)
 
 
@@ -159,7 +159,7 @@ explore(
 # Only the mean of $y_i$ itself is kept. Whatever is not linear in it sees the difference between
 # training and prediction: here the square, and a ReLU of a sum.
 
-# %% uses="do-forward"
+# %%
 np.random.seed(2)
 x = np.array([1.0, -2.0, 3.0, -1.0])  # the sum is 1
 y = dropout(np.tile(x, (100_000, 1)), 0.4, training=True)
@@ -328,7 +328,7 @@ check("do-backward")
 # with one mask, $\sum_i dx_i\, x_i$ and $\sum_i dy_i\, y_i$ are the same sum, term by term. One
 # forward pass, one backward pass, two sums:
 
-# %% uses="do-backward"
+# %%
 np.random.seed(3)
 x, dy = np.random.randn(2, 50, 40)
 layer = Dropout(0.3)
@@ -423,7 +423,7 @@ for axis in (1, 0):
     channels += [np.maximum(digit - np.roll(digit, step, axis), 0) for step in (1, -1)]
 digit5 = np.stack(channels, axis=-1)  # (28, 28, 5)
 
-# %% uses="do-noise-shape" slide="fragment"
+# %% slide="fragment"
 np.random.seed(6)
 rows = {"before": digit5, "dropout": dropout(digit5, 0.5, training=True)}
 rows["spatial"] = spatial_dropout(digit5[None], 0.5)[0]

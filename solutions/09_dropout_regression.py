@@ -13,7 +13,7 @@
 # %% role="setup"
 import numpy as np
 
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import explore, slider
 from labsupport.figures import dropout_regression as figures
 from labsupport.live import LivePicture, bar
@@ -136,7 +136,7 @@ check("dr-evaluate")
 #
 # **Predict before you run:** which one has the lower test loss after 500 steps? And after 20?
 
-# %% uses="dr-evaluate" slide="fragment" long="a training loop" volatile="500 steps in float32"
+# %% slide="fragment" long="a training loop" volatile="500 steps in float32"
 graph = tf.Graph()
 with graph.as_default():
     tf.set_random_seed(1)
@@ -213,7 +213,8 @@ def loss_by_run(predictions, targets):
     return np.mean((np.array(predictions) - targets) ** 2, axis=(-1, -2))
 
 
-test = dict(zip(rates, np.moveaxis(loss_by_run(off, ys_test), 1, 0), strict=True))
+names = "without dropout", "with dropout"
+test = dict(zip(names, np.moveaxis(loss_by_run(off, ys_test), 1, 0), strict=True))
 
 # %% [markdown] slide="slide"
 # Each dot is one run: the same data with and without dropout. Because both networks of a run see
@@ -319,7 +320,7 @@ check("dr-mc")
 # **Predict before you run:** where is the band narrowest? Does it hold the truth at x = 3, and at
 # x = −3?
 
-# %% uses="dr-mc" slide="fragment" volatile="500 steps in float32 differ between CPUs"
+# %% slide="fragment" volatile="500 steps in float32 differ between CPUs"
 wide = np.linspace(-3, 3, 61)[:, np.newaxis]
 mean, std = monte_carlo(session, networks["with dropout"], x_in, training, wide, T=300)
 figures.band(wide, mean, std, x, y_train)
@@ -422,7 +423,7 @@ check("dr-output")
 # **Predict before you move it:** which factor $a$ is best at rate 0.5?
 
 
-# %% uses="dr-output" slide="fragment"
+# %% slide="fragment"
 def loss_of_factors(rate):
     y = np.random.RandomState(0).randn(1000)
     y = y / np.sqrt(np.mean(y**2))

@@ -15,7 +15,7 @@
 # %% role="setup"
 import numpy as np
 
-from labsupport import check, hint
+from labsupport import check, hint, needs
 from labsupport.controls import choice, explore, slider, tick
 from labsupport.data import load_mnist
 from labsupport.figures import today as figures
@@ -343,7 +343,7 @@ def train(model, epochs=10, seed=0, light=1.0):
     return accuracy(model, light * test_images)
 
 
-# %% uses="k-train-step" slide="fragment" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 trained, forgot = make_network(), make_network()
 print(f"training=True    {100 * train(trained):.0f} %")
 print(f"forgotten        {100 * train(careless(forgot)):.0f} %")
@@ -365,7 +365,7 @@ for name, model in (("training=True", trained), ("forgotten", forgot)):
 # The layer is missed when it is needed. Lesson 07's trouble again: every image 100 times darker,
 # 3 epochs.
 
-# %% uses="k-train-step" volatile="last digits differ between processors"
+# %% volatile="last digits differ between processors"
 print(f"training=True    {100 * train(make_network(), epochs=3, light=0.01):.0f} %")
 print(f"forgotten        {100 * train(careless(make_network()), epochs=3, light=0.01):.0f} %")
 
@@ -378,7 +378,7 @@ print(f"forgotten        {100 * train(careless(make_network()), epochs=3, light=
 #
 # **Predict before you run:** does its accuracy on the ordinary digits change?
 
-# %% uses="k-train-step" slide="fragment" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 print(f"before {100 * accuracy(trained):.0f} %")
 for _ in range(10):
     trained(1 - test_images, training=True)
@@ -439,7 +439,7 @@ check("k-layer")
 # %% [markdown]
 # Your layer and Keras's, three training steps on the same batches and a prediction:
 
-# %% uses="k-layer"
+# %%
 random = np.random.RandomState(2)
 yours, theirs = BatchNorm(0.9, 1e-3), keras.layers.BatchNormalization(momentum=0.9)
 for _ in range(3):
@@ -621,7 +621,7 @@ check("k-convert")
 # %% [markdown]
 # PyTorch's 0.1, copied and converted, after one batch with mean 5:
 
-# %% uses="k-convert"
+# %%
 converted = to_keras("torch.nn.BatchNorm2d", {"momentum": 0.1})["momentum"]
 for name, momentum in (("copied", 0.1), ("converted", converted)):
     bn = keras.layers.BatchNormalization(momentum=momentum)

@@ -16,7 +16,7 @@ import tempfile
 
 import numpy as np
 
-from labsupport import check, clinic, hint
+from labsupport import check, clinic, hint, needs
 from labsupport.clinic import DIAGNOSES
 from labsupport.controls import choice, explore
 from labsupport.figures import clinic as figures
@@ -829,7 +829,7 @@ check("clinic-8")
 #
 # **Predict before you run:** who gains most, and who nothing at all?
 
-# %% slide="fragment" uses="clinic-8" volatile="last digits differ between processors"
+# %% slide="fragment" volatile="last digits differ between processors"
 came = [program_1, program_2, program_3, program_4, program_5, program_6, program_7, program_8]
 left = [patient_1, patient_2, patient_3, patient_4, patient_5, patient_6, patient_7, patient_8]
 found = {}

@@ -4,17 +4,19 @@ What a cell is for stands in its metadata, on the `# %%` line:
 
     role="setup" | "answer" | "check" | "hint" | "demo"   (code; "demo" unless said otherwise)
     exercise="bn-dense"     with answer, check and hint
-    uses="bn-dense"         with demo: it cannot run before that exercise is answered
     slide="slide" | "fragment" | "notes" | "skip"         ("skip" unless said otherwise)
     long="why"              a code cell that may have more than 15 lines
     volatile="why"          a code cell whose outputs differ from run to run; nbval skips them
+
+A demo that goes on with answers gets a first line that says so, `needs("bn-dense")`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +26,8 @@ import jupytext
 import nbformat
 
 from labsupport import exercises
+from labsupport.authoring.needs import Page
+from labsupport.stub import STUB
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = PROJECT / "solutions"
@@ -32,7 +36,6 @@ BLANKS = PROJECT / "notebooks"
 ROLES = {"setup", "answer", "check", "hint", "demo"}
 SLIDES = {"slide", "fragment", "notes", "skip"}
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-STUB = 'raise NotImplementedError("your answer goes here")'
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -46,13 +49,16 @@ class LessonError(Exception):
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a lesson's source. role is "prose" for markdown."""
+    """One cell of a lesson's source. role is "prose" for markdown.
+
+    needs: exercises of the lesson without whose answers a demo cannot run.
+    """
 
     id: str
     role: str
     source: str
     exercise: str = ""
-    uses: str = ""
+    needs: tuple[str, ...] = ()
     slide: str = "skip"
     long: str = ""
     volatile: str = ""
@@ -83,14 +89,13 @@ def read(path: Path) -> Lesson:
     cells = tuple(_cell(name, number, raw, used) for number, raw in enumerate(notebook.cells, 1))
     lesson = Lesson(name, cells)
     _check_exercises(lesson)
-    _check_uses(lesson)
-    return lesson
+    return _with_needs(lesson)
 
 
 def _cell(lesson: str, number: int, raw: Any, used: dict[str, int]) -> Cell:
     said = {k: v for k, v in raw.metadata.items() if k != "lines_to_next_cell"}
     where = f"{lesson}, cell {number}"
-    unknown = set(said) - {"role", "exercise", "uses", "slide", "long", "volatile"}
+    unknown = set(said) - {"role", "exercise", "slide", "long", "volatile"}
     if unknown:
         raise LessonError(f"{where}: unknown metadata {', '.join(sorted(unknown))}")
     role = "prose" if raw.cell_type == "markdown" else said.get("role", "demo")
@@ -112,7 +117,6 @@ def _cell(lesson: str, number: int, raw: Any, used: dict[str, int]) -> Cell:
         role=role,
         source=raw.source,
         exercise=exercise,
-        uses=said.get("uses", ""),
         slide=said.get("slide", "skip"),
         long=said.get("long", ""),
         volatile=said.get("volatile", ""),
@@ -139,13 +143,20 @@ def _check_exercises(lesson: Lesson) -> None:
             )
 
 
-def _check_uses(lesson: Lesson) -> None:
-    answered: set[str] = set()
+def _with_needs(lesson: Lesson) -> Lesson:
+    """The lesson with what each demo needs. A setup cell may need no answer: graders run it."""
+    page, cells = Page(), []
+    order = [exercise.id for exercise in exercises.of_lesson(lesson.name)]
     for cell in lesson.cells:
         if cell.role == "answer":
-            answered.add(cell.exercise)
-        if cell.uses and cell.uses not in answered:
-            raise LessonError(f"{lesson.name}: a cell uses {cell.uses!r}, not answered before it")
+            page.answer(cell.source, cell.exercise)
+        elif cell.role in ("setup", "demo"):
+            found = tuple(sorted(page.cell(cell.source), key=order.index))
+            if found and cell.role == "setup":
+                raise LessonError(f"{lesson.name}: a setup cell needs an answer, {found[0]!r}")
+            cell = replace(cell, needs=found)
+        cells.append(cell)
+    return Lesson(lesson.name, tuple(cells))
 
 
 # ---------------------------------------------------------------- the two notebooks
@@ -169,18 +180,24 @@ def _notebook(lesson: Lesson, solved: bool) -> nbformat.NotebookNode:
         source = re.sub(r"\n{3,}", "\n\n", source)  # two empty lines are for files, not pages
         if cell.role == "answer" and not solved:
             source = without_solution(source)
+        if cell.needs:
+            source = f"{_needs_line(cell.needs)}\n{source}"
         metadata = _metadata(cell, solved, _fails_at_once(source))
         notebook.cells.append(make(source, id=cell.id, metadata=metadata))
     nbformat.validate(notebook)
     return notebook
 
 
+def _needs_line(exercise_ids: tuple[str, ...]) -> str:
+    return f"needs({', '.join(map(json.dumps, exercise_ids))})"
+
+
 def _metadata(cell: Cell, solved: bool, fails_at_once: bool) -> dict[str, Any]:
     metadata: dict[str, Any] = {"slideshow": {"slide_type": cell.slide}}
-    said = {"role": cell.role, "exercise": cell.exercise, "uses": cell.uses}
+    said = {"role": cell.role, "exercise": cell.exercise}
     metadata["labsupport"] = {key: value for key, value in said.items() if value}
     tags = ["nbval-ignore-output"] if cell.volatile else []
-    if not solved and (cell.uses or fails_at_once):
+    if not solved and (cell.needs or fails_at_once):
         tags.append("raises-exception")  # "Run All" goes on past it
     if tags:
         metadata["tags"] = tags
