@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -25,6 +25,7 @@ from labsupport.vocabulary import (
     INPUTS,
     UNCHANGED,
     Case,
+    Elsewhere,
     Exercise,
     Observation,
     Odd,
@@ -66,53 +67,65 @@ def observe(exercise: Exercise, answer: Any, cases: Sequence[Case]) -> dict[str,
     """
     seen: dict[str, Observation] = {}
     deadline = time.monotonic() + exercise.limit
+    for number, case in enumerate(cases):
+        seen[case.id] = observe_case(exercise, answer, case, number, deadline - time.monotonic())
+    return seen
+
+
+def observe_case(
+    exercise: Exercise, answer: Any, case: Case, number: int, seconds: float
+) -> Observation:
+    """What `observe` does for one case. number: its place among the cases, from 0."""
+    if seconds <= 0:
+        return Observation(trouble=too_slow(exercise))
+    with seeded(number):
+        return _observe_case(exercise, answer, case, seconds)
+
+
+@contextlib.contextmanager
+def seeded(number: int) -> Iterator[None]:
+    """Within the block, random numbers as they come for the case of this number."""
     generator, numpy_state = np.random.get_bit_generator(), np.random.get_state(legacy=False)
     python_state = random.getstate()
     try:
-        for case in cases:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                seen[case.id] = Observation(trouble=_too_slow(exercise))
-                continue
-            np.random.set_bit_generator(np.random.MT19937())
-            np.random.seed(len(seen))
-            random.seed(len(seen))
-            seen[case.id] = _observe_case(exercise, answer, case, left)
+        np.random.set_bit_generator(np.random.MT19937())
+        np.random.seed(number)
+        random.seed(number)
+        yield
     finally:
         np.random.set_bit_generator(generator)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
-    return seen
 
 
 def _observe_case(exercise: Exercise, answer: Any, case: Case, seconds: float) -> Observation:
     inputs = copy.deepcopy(dict(case.inputs))
-    sink, caught = _Sink(), []
-    trouble, values = None, {}
+    trouble, values, heard = None, {}, Heard()
     try:
-        with (
-            contextlib.redirect_stdout(sink),
-            contextlib.redirect_stderr(sink),
-            warnings.catch_warnings(record=True) as caught,
-            np.errstate(all="warn", under="ignore"),  # as NumPy has it, whatever the page set
-            time_limit(seconds),  # the innermost: nothing of ours is left undone when it rings
-        ):
-            warnings.simplefilter("default")
+        # The time limit is the innermost: nothing of ours is left undone when it rings.
+        with heard.listening(), time_limit(seconds):
             found = exercise.probe(answer, inputs)
             values = {name: plain(value) for name, value in found.items()}
             values[INPUTS] = _changed(exercise, case.inputs, inputs)
     except KeyboardInterrupt:
         raise
     except TooSlow:
-        trouble = _too_slow(exercise)
-    except Unusable as error:
-        trouble = Trouble("unusable", _text_of(error))
+        trouble = too_slow(exercise)
+    except Elsewhere as error:
+        trouble = error.trouble
     except BaseException as error:  # whatever a student's code may raise
-        trouble = _raised(error, exercise.answer)
-    return Observation({} if trouble else values, trouble, _note(sink, caught))
+        trouble = trouble_of(error, exercise.answer)
+    return Observation({} if trouble else values, trouble, heard.note)
 
 
-def _too_slow(exercise: Exercise) -> Trouble:
+def trouble_of(error: BaseException, answer: str) -> Trouble:
+    """What is noted of an error that an answer raised. answer: the name that was asked for."""
+    if issubclass(type(error), Unusable):
+        return Trouble("unusable", _text_of(error))
+    return _raised(error, answer)
+
+
+def too_slow(exercise: Exercise) -> Trouble:
     text = f"Stopped after {exercise.limit:g} seconds. Is there a loop that never ends?"
     return Trouble("slow", text)
 
@@ -167,13 +180,32 @@ def _text_of(message: Any) -> str:
         return "(its message cannot be shown)"
 
 
-def _note(sink: _Sink, caught: Sequence[warnings.WarningMessage]) -> str:
-    for warning in caught:
-        if issubclass(warning.category, RuntimeWarning):
-            return f"NumPy warned: {_text_of(warning.message)}."
-    if sink.written:
-        return "Your code printed something while it was checked; call it yourself to see it."
-    return ""
+class Heard:
+    """What code prints and warns about while it is listened to."""
+
+    def __init__(self):
+        self.sink, self.caught = _Sink(), []
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        with (
+            contextlib.redirect_stdout(self.sink),
+            contextlib.redirect_stderr(self.sink),
+            warnings.catch_warnings(record=True) as self.caught,
+            np.errstate(all="warn", under="ignore"),  # as NumPy has it, whatever the page set
+        ):
+            warnings.simplefilter("default")
+            yield
+
+    @property
+    def note(self) -> str:
+        """A sentence for the student, "" if there was nothing."""
+        for warning in self.caught:
+            if issubclass(warning.category, RuntimeWarning):
+                return f"NumPy warned: {_text_of(warning.message)}."
+        if self.sink.written:
+            return "Your code printed something while it was checked; call it yourself to see it."
+        return ""
 
 
 class _Sink(io.TextIOBase):

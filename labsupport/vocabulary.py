@@ -46,6 +46,14 @@ class Trouble:
         return self.text.partition(":")[0] if self.kind == "raised" else ""
 
 
+class Elsewhere(Exception):
+    """An answer that lives in another process failed there; carries the trouble noted there."""
+
+    def __init__(self, trouble: Trouble):
+        super().__init__(trouble.text)
+        self.trouble = trouble
+
+
 @dataclass(frozen=True)
 class Case:
     """One set of inputs. `title` describes it to the student without giving its numbers away."""

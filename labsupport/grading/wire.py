@@ -1,0 +1,272 @@
+"""Values as frames: a JSON header and raw arrays. Reading one executes nothing.
+
+A frame is
+
+    4 bytes   length of the header, big-endian
+    8 bytes   length of the body
+    header    JSON; an array stands in it as {"a": [dtype, shape, offset]}
+    body      the arrays' bytes, one after another, little-endian
+
+Every length is checked against a limit before anything is read, every array against the body
+before it is made. What does not fit is `Malformed`, never an allocation.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from labsupport.observe import MAX_NUMBERS, MAX_TEXT, plain
+from labsupport.vocabulary import Observation, Odd, Trouble
+
+HEAD = struct.Struct(">IQ")
+MAX_HEADER = 1 << 20
+MAX_BODY = 64 << 20
+MAX_DEPTH = 20
+MAX_ITEMS = 20_000
+
+#: Kinds of numbers that may cross.
+DTYPES = {
+    name: np.dtype(name)
+    for name in ("<f8", "<f4", "<f2", "<i8", "<i4", "<i2", "|i1", "|u1", "<u2", "<u4", "<u8", "|b1")
+}
+TROUBLES = ("not attempted", "raised", "slow", "unusable")
+
+
+class Malformed(Exception):
+    """A frame is not what it should be; one sentence."""
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+class Late(Exception):
+    """The other side did not answer in time."""
+
+
+# ---------------------------------------------------------------- frames
+
+
+def pack(message: Any, stand_in: Callable[[Any], Any] | None = None) -> bytes:
+    """A message as a frame. Raises Malformed if it is too large.
+
+    stand_in: gives, for a value that cannot cross, what stands for it (JSON); without it such a
+    value crosses as an `Odd` sentence.
+    """
+    arrays: list[bytes] = []
+    tree = _encode(message, arrays, [0, 0], 0, stand_in)
+    header = json.dumps(tree, ensure_ascii=True, separators=(",", ":")).encode()
+    body = b"".join(arrays)
+    if len(header) > MAX_HEADER or len(body) > MAX_BODY:
+        raise Malformed("The values are too large.")
+    return HEAD.pack(len(header), len(body)) + header + body
+
+
+def unpack(header: bytes, body: bytes, revive: Callable[[Any], Any] | None = None) -> Any:
+    """The message of a frame. revive: gives, for what `stand_in` made, the value here."""
+    try:
+        tree = json.loads(header.decode("utf-8"))
+        return _decode(tree, body, [0], 0, revive)
+    except Malformed:
+        raise
+    except (ValueError, TypeError, LookupError, RecursionError, OverflowError, MemoryError):
+        raise Malformed("A frame does not follow the format.") from None
+
+
+def send(channel: socket.socket, frame: bytes, deadline: float | None = None) -> None:
+    """Send a frame. Raises Closed, or Late if it cannot be sent before the deadline."""
+    view = memoryview(frame)
+    while view:
+        channel.settimeout(_left(deadline))
+        try:
+            view = view[channel.send(view) :]
+        except TimeoutError:
+            raise Late from None
+        except OSError:
+            raise Closed from None
+
+
+def receive(channel: socket.socket, deadline: float | None = None) -> tuple[bytes, bytes]:
+    """Header and body of the next frame. Raises Closed, Late or Malformed."""
+    lengths = HEAD.unpack(_exactly(channel, HEAD.size, deadline))
+    if lengths[0] > MAX_HEADER or lengths[1] > MAX_BODY:
+        raise Malformed("A frame claims to be larger than any may be.")
+    header = _exactly(channel, lengths[0], deadline)
+    return header, _exactly(channel, lengths[1], deadline)
+
+
+def _exactly(channel: socket.socket, count: int, deadline: float | None) -> bytes:
+    """So many bytes; memory grows with what arrives, not with what was claimed."""
+    got = bytearray()
+    while len(got) < count:
+        channel.settimeout(_left(deadline))
+        try:
+            more = channel.recv(min(count - len(got), 1 << 20))
+        except TimeoutError:
+            raise Late from None
+        except OSError:
+            raise Closed from None
+        if not more:
+            raise Closed
+        got += more
+    return bytes(got)
+
+
+def _left(deadline: float | None) -> float | None:
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise Late
+    return left
+
+
+# ---------------------------------------------------------------- values
+
+
+def _encode(value, arrays, used, depth, stand_in):
+    """JSON for a value. used: [bytes of arrays, items] so far."""
+    used[1] += 1
+    if depth > MAX_DEPTH or used[1] > MAX_ITEMS:
+        raise Malformed("The values are nested too deeply, or too many.")
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if kind is str:
+        return str.__getitem__(value, slice(MAX_HEADER // 2))
+    if kind is int:
+        return value if -(2**63) <= value < 2**63 else {"o": "an int too large for a float"}
+    if kind is float:
+        return value if math.isfinite(value) else {"n": repr(value)}
+    if kind is Odd:
+        return {"o": str(value)[:MAX_TEXT]}
+    inner = (arrays, used, depth + 1, stand_in)
+    if kind is dict:
+        return {"d": [[_encode(k, *inner), _encode(v, *inner)] for k, v in value.items()]}
+    if isinstance(value, (list, tuple)):
+        items = [_encode(v, *inner) for v in (list if isinstance(value, list) else tuple)(value)]
+        return {"l" if isinstance(value, list) else "t": items}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _encode_array(value, arrays, used)
+    if isinstance(value, str):
+        return str.__getitem__(value, slice(MAX_TEXT))
+    if stand_in is not None:
+        made = stand_in(value)
+        if made is not None:
+            return {"r": made}
+    return _encode(plain(value), *inner)
+
+
+def _encode_array(value, arrays, used):
+    array = np.asarray(
+        np.ndarray.view(value, np.ndarray) if isinstance(value, np.ndarray) else value
+    )
+    if array.size > MAX_NUMBERS:
+        return {"o": f"an array of {array.size:,} numbers, too large to check"}
+    dtype = array.dtype.newbyteorder("<").str
+    if dtype not in DTYPES:
+        found = plain(array)  # long double, objects that are numbers; or a sentence
+        if isinstance(found, str):
+            return {"o": str(found)[:MAX_TEXT]}
+        array, dtype = found, "<f8"
+    data = np.ascontiguousarray(array).astype(DTYPES[dtype], copy=False).tobytes()
+    offset, used[0] = used[0], used[0] + len(data)
+    arrays.append(data)
+    scalar = isinstance(value, np.generic)
+    return {"a": [dtype, list(array.shape), offset, scalar]}
+
+
+def _decode(tree, body, count, depth, revive):
+    count[0] += 1
+    if depth > MAX_DEPTH or count[0] > MAX_ITEMS:
+        raise Malformed("The values are nested too deeply, or too many.")
+    if tree is None or isinstance(tree, (bool, int, str)):
+        return tree
+    if isinstance(tree, float):
+        return tree
+    if not isinstance(tree, dict) or len(tree) != 1:
+        raise Malformed("A frame does not follow the format.")
+    ((tag, inner),) = tree.items()
+    if tag == "d":
+        pairs = [
+            (_decode(k, body, count, depth + 1, revive), _decode(v, body, count, depth + 1, revive))
+            for k, v in inner
+        ]
+        return dict(pairs)
+    if tag in ("l", "t"):
+        if not isinstance(inner, list):
+            raise Malformed("A frame does not follow the format.")
+        items = [_decode(item, body, count, depth + 1, revive) for item in inner]
+        return items if tag == "l" else tuple(items)
+    if tag == "o":
+        return Odd(str(inner)[:MAX_TEXT])
+    if tag == "n":
+        return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[inner]
+    if tag == "a":
+        return _decode_array(inner, body)
+    if tag == "r" and revive is not None:
+        return revive(inner)
+    raise Malformed("A frame does not follow the format.")
+
+
+def _decode_array(said, body):
+    dtype, shape, offset, scalar = said
+    kind = DTYPES[dtype]
+    if len(shape) > 32 or not all(type(n) is int and 0 <= n <= MAX_NUMBERS for n in shape):
+        raise Malformed("An array has a shape that cannot be.")
+    size = math.prod(shape)
+    if size > MAX_NUMBERS or type(offset) is not int or offset < 0:
+        raise Malformed("An array is too large.")
+    if offset + size * kind.itemsize > len(body):
+        raise Malformed("An array reaches beyond its frame.")
+    array = np.frombuffer(body, kind, size, offset).reshape(shape).copy()
+    return array[()] if scalar is True and shape == [] else array
+
+
+# ---------------------------------------------------------------- observations
+
+
+def of_trouble(trouble: Trouble | None) -> list | None:
+    return trouble and [trouble.kind, trouble.text, trouble.line, trouble.line_number]
+
+
+def to_trouble(said: Any) -> Trouble | None:
+    """Trouble from the other side. Raises Malformed if it is none."""
+    if said is None:
+        return None
+    if not (isinstance(said, list) and len(said) == 4 and said[0] in TROUBLES):
+        raise Malformed("An observation does not follow the format.")
+    kind, text, line, number = said
+    if not (isinstance(text, str) and isinstance(line, str) and type(number) is int):
+        raise Malformed("An observation does not follow the format.")
+    return Trouble(kind, text[:MAX_TEXT], line[:MAX_TEXT], max(0, min(number, 10**6)))
+
+
+def of_observation(observation: Observation) -> dict[str, Any]:
+    return {
+        "values": dict(observation.values),
+        "trouble": of_trouble(observation.trouble),
+        "note": observation.note,
+    }
+
+
+def to_observation(said: Any) -> Observation:
+    """An observation from the other side: float64 arrays and strings. Raises Malformed."""
+    if not isinstance(said, Mapping) or not isinstance(said.get("values"), dict):
+        raise Malformed("An observation does not follow the format.")
+    trouble = to_trouble(said.get("trouble"))
+    values = {}
+    for name, value in said["values"].items():
+        if not isinstance(name, str) or value is None or isinstance(value, (dict, list, tuple)):
+            raise Malformed("An observation does not follow the format.")
+        values[name] = plain(value)
+    note = said.get("note")
+    return Observation({} if trouble else values, trouble, note[:MAX_TEXT] if isinstance(note, str) else "")
