@@ -71,7 +71,8 @@ draw(graph.outputs, names={"AssignVariableOp": "update", "Identity": "result", "
 # %% [markdown] slide="slide"
 # ## What is still left out
 #
-# **Predict before you run:** a list of three numbers has no fifth. Which of the two calls notices?
+# **Predict before you run:** a list of three numbers has nothing at place 5. Which of the two calls
+# notices?
 
 
 # %% slide="fragment"
@@ -253,6 +254,7 @@ def make_network(seed=0):
 
 
 train_images, train_labels, test_images, test_labels = load_mnist(flat=True)
+cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 # %% role="setup"
@@ -261,13 +263,44 @@ def accuracy(network, images=test_images, training=False):
     return np.mean(logits.argmax(axis=1) == test_labels)
 
 
+# %% [markdown] slide="slide"
+# ## Four hundred parameters for nothing
+#
+# A dense layer has a bias unless it is told otherwise. The two before batch norm are told, as in
+# lesson 07. Here is one that is not. A `GradientTape` notes what is computed inside its block, so
+# that it can be asked for gradients afterwards.
+#
+# **Predict before you run:** how large is the gradient of the bias `dense/bias`, next to that of
+# β, which is added to the same 300 features a little later?
+
+# %% slide="fragment"
+keras.utils.set_random_seed(0)
+first, last = keras.layers.Dense(300, name="dense"), keras.layers.Dense(10, name="logits")
+norm = keras.layers.BatchNormalization(name="norm")
+biased = keras.Sequential([keras.Input((784,)), first, norm, last])
+with tf.GradientTape() as tape:
+    logits = biased(train_images[:50], training=True)
+    mean_loss = cross_entropy(train_labels[:50], logits)
+variables = biased.trainable_variables
+for variable, slope in zip(variables, tape.gradient(mean_loss, variables), strict=True):
+    print(f"{variable.path:26} largest gradient {np.abs(slope).max():.5f}")
+
+# %% [markdown]
+# <details><summary>Nothing at all</summary>
+#
+# $(x W + b) - \operatorname{mean}(x W + b) = x W - \operatorname{mean}(x W)$: whatever $b$ is, the
+# next layer takes it out again. The loss does not depend on it, so its gradient is 0, up to
+# rounding. β does what $b$ would have done. In lesson 07's network that makes 300 + 100 parameters
+# to store, to send and to update for nothing.
+#
+# </details>
+
 # %% [markdown]
 # `fit` knows that it trains and `predict` that it does not; with them there is nothing to forget.
 
 # %% slide="fragment" volatile="last digits differ between processors"
 network = make_network()
-loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-network.compile(optimizer=keras.optimizers.SGD(0.01), loss=loss)
+network.compile(optimizer=keras.optimizers.SGD(0.01), loss=cross_entropy)
 network.fit(train_images, train_labels, batch_size=50, epochs=10, verbose=0)
 print(f"{100 * accuracy(network):.0f} % after 10 epochs")
 
@@ -397,6 +430,7 @@ print(f"after  {100 * accuracy(trained):.0f} %")
 #
 # - attributes `gamma`, `beta` (trained), `moving_mean`, `moving_variance` (not), starting at 1, 0,
 #   0, 1; momentum is the weight of the old value, the variances are biased;
+# - all four stand in the layer's lists of variables, else they are not saved with a model;
 # - it predicts unless `training=True`, and if it is frozen even then;
 # - it works inside `tf.function`.
 
@@ -478,11 +512,12 @@ for base_learns in (False, True):
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Exercise: freeze for good
 #
-# Write `fine_tune(base, classes)`. It gets a pretrained model and returns a `keras.Model`: the
-# base, and a new dense layer that gives `classes` logits. However that model is called,
+# Write `fine_tune(base, classes)`. It gets a pretrained model, which gives a row of features per
+# image, and returns a `keras.Model`: the base, and a new dense layer that gives `classes` logits.
+# However that model is called,
 #
 # - nothing of the base moves, weights or statistics, also in models inside it;
 # - the new layer learns;
@@ -545,21 +580,23 @@ check("k-freeze")
 # | --- | --- | --- | --- | --- |
 # | tf.layers | [`training=False`][1] | predicts | UPDATE_OPS | [`rate`][7]; tf.nn: [**keep**][6] |
 # | Keras 3 | [`training=None`][2] | predicts | the call | [`rate`][8] |
-# | PyTorch | [`.train()`, `.eval()`][3] | **trains** | the call | [`p`, dropped][9] |
-# | Flax | [`use_running_average`][4] | an error | [`mutable=[…]`][4] | [`rate`][10] |
+# | PyTorch | [`.train()`, `.eval()`][3] | [**trains**][12] | the call | [`p`, dropped][9] |
+# | Flax | [`use_running_average`][4] | an [error][13] | [`mutable=[…]`][4] | [`rate`][10] |
 # | MXNet | [`autograd.record()`][5] | predicts | the call | [`p`, dropped][11] |
 #
 # [1]: https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/layers/batch_normalization
 # [2]: https://www.tensorflow.org/api_docs/python/tf/keras/layers/BatchNormalization
-# [3]: https://discuss.pytorch.org/t/differences-between-eval-and-train-modes/84300
+# [3]: https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
 # [4]: https://flax.readthedocs.io/en/v0.6.10/api_reference/_autosummary/flax.linen.BatchNorm.html
-# [5]: https://cljdoc.org/d/org.apache.mxnet.contrib.clojure/clojure-mxnet-linux-cpu/1.4.1/doc/autograd-package
-# [6]: https://github.com/tensorflow/tensorflow/pull/24526
+# [5]: https://mxnet.apache.org/versions/0.11.0/api/python/autograd.html
+# [6]: https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/nn/dropout
 # [7]: https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/layers/dropout
 # [8]: https://keras.io/api/layers/regularization_layers/dropout
 # [9]: https://docs.pytorch.org/docs/stable/generated/torch.nn.modules.dropout.Dropout.html
 # [10]: https://flax.readthedocs.io/en/v0.6.10/api_reference/_autosummary/flax.linen.Dropout.html
 # [11]: https://mxnet.apache.org/versions/master/api/python/docs/api/npx/generated/mxnet.npx.dropout.html
+# [12]: https://discuss.pytorch.org/t/how-to-know-the-status-for-the-model-train-or-eval/85718
+# [13]: https://github.com/google/flax/blob/v0.8.0/flax/linen/module.py
 
 # %% [markdown]
 # What can be measured here: the variance that is stored, divided by the biased variance of the
@@ -587,12 +624,14 @@ for shape in ((4, 3), (4, 1, 1, 3), (4, 2, 2, 3)):
 # ## Exercise: the same settings in Keras
 #
 # Write `to_keras(layer, settings)`. It returns a dict of arguments with which Keras's
-# `BatchNormalization` (or `Dropout`) does what that layer does. `layer` is one of
+# `BatchNormalization`, `Dropout` or `Dense` does what that layer does. `layer` is one of
 #
 # - `"torch.nn.BatchNorm2d"`, `"flax.linen.BatchNorm"`, `"mxnet.npx.batch_norm"`: `settings` may
 #   hold momentum and ε under the names that they have there; what is missing has that framework's
 #   default. Each gets images in its framework's own layout; say so with `axis`.
-# - `"tf.compat.v1.nn.dropout"`, with `keep_prob`.
+# - `"tf.compat.v1.nn.dropout"`, with `keep_prob`;
+# - `"torch.nn.Linear before BatchNorm1d"`, with `out_features`: a `Dense` layer that does what the
+#   linear one does under its batch norm, without a parameter for nothing.
 
 
 # %% role="answer" exercise="k-convert"
@@ -600,6 +639,8 @@ def to_keras(layer, settings):
     ### BEGIN SOLUTION
     if layer == "tf.compat.v1.nn.dropout":
         return {"rate": 1 - settings["keep_prob"]}
+    if layer == "torch.nn.Linear before BatchNorm1d":
+        return {"units": settings["out_features"], "use_bias": False}
     if layer == "torch.nn.BatchNorm2d":
         settings = {"momentum": 0.1, "eps": 1e-5, **settings}
         momentum = 1 - settings["momentum"]

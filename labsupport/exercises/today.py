@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,33 @@ def _is_statistic(variable: Any) -> bool:
     return variable.path.rpartition("/")[2].startswith("moving_")
 
 
+@contextlib.contextmanager
+def _plain_words() -> Iterator[None]:
+    """Errors of Keras and TensorFlow without colours, and without what surrounds the sentence."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error)
+        inner = re.search(r"\x1b\[1m(.*?)\x1b\[0m", text, re.DOTALL)
+        text = re.sub(r"\{\{.*?\}\} ?|\x1b\[\d*m", "", inner[1] if inner else text)
+        if text == str(error):
+            raise
+        try:
+            plainer = type(error)(text)
+        except TypeError:  # a class that wants more than a text
+            plainer = ValueError(text)
+        raise plainer.with_traceback(error.__traceback__) from None
+
+
 # ---------------------------------------------------------------- k-train-step
+
+#: What a step stops with, and what that says of it: seen in every case, so it can be named.
+STOPS = {
+    "No gradients provided": "it stops: no gradient reaches a weight",
+    "Unknown variable": "it stops: the optimizer gets what is not to be trained",
+    "must have rank (ndim) `target.ndim - 1`": "it stops: the loss takes logits for labels",
+    "singleton tf.Variable": "it stops: it makes variables at every call",
+}
 
 
 def _step_cases(rng: np.random.RandomState) -> list[Case]:
@@ -93,16 +121,35 @@ def _step_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         step = tf.function(step, autograph=False)
     losses = []
     for i in range(1, inputs["steps"] + 1):
-        losses.append(step(tf.constant(inputs[f"x{i}"]), tf.constant(inputs[f"y{i}"])))
-    seen = [plain(loss) for loss in losses]
-    odd = [loss for loss in seen if isinstance(loss, str)]
+        batch = tf.constant(inputs[f"x{i}"]), tf.constant(inputs[f"y{i}"])
+        try:
+            with _plain_words():
+                losses.append(step(*batch))
+        except ValueError as error:
+            reason = next((STOPS[sign] for sign in STOPS if sign in str(error)), None)
+            if reason is None:
+                raise
+            return {"steps": reason}
     others = [v for v in model.non_trainable_variables if not _is_statistic(v)]
     found = {
-        "loss": odd[0] if odd else np.stack(seen),
+        "steps": "done",
+        "loss": _losses(losses, inputs),
         "weights": _joined(model.trainable_variables),
         "statistics": _joined([v for v in model.variables if _is_statistic(v)]),
     }
     return {**found, "frozen": _joined(others)} if others else found
+
+
+def _losses(losses: list[Any], inputs: Mapping[str, Any]) -> np.ndarray | str:
+    """What came back from each step: numbers, one a step, or else what they are instead."""
+    seen = [plain(loss) for loss in losses]
+    odd = [loss for loss in seen if isinstance(loss, str)]
+    if odd:
+        return odd[0]
+    if all(loss.shape == (len(inputs[f"y{i}"]),) for i, loss in enumerate(seen, 1)):
+        return "one number per image"
+    shapes = {loss.shape for loss in seen} - {()}
+    return Odd(f"an array of shape {shapes.pop()}") if shapes else np.stack(seen)
 
 
 TRAIN_STEP = Exercise(
@@ -111,7 +158,9 @@ TRAIN_STEP = Exercise(
     title="A training step with GradientTape",
     answer="train_step",
     parts=(
-        Part("trains", 2, "the trainable weights take a step", ("*/weights", "*/inputs")),
+        Part(
+            "trains", 2, "the trainable weights take a step", ("*/steps", "*/weights", "*/inputs")
+        ),
         Part(
             "moves", 2, "the moving statistics move with it, once", ("*/statistics",), ("trains",)
         ),
@@ -175,14 +224,28 @@ def _layer_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         raise Unusable("`BatchNorm` should be a class made from `keras.layers.Layer`.")
     layer = answer(momentum=inputs["momentum"], epsilon=inputs["epsilon"])
     x = [tf.constant(inputs[f"x{i}"]) for i in (1, 2, 3)]
+    with _plain_words():
+        return _layer_found(layer, x, inputs)
+
+
+def _layer_found(layer: Any, x: list[Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    from labsupport.tf2 import keras, tf
+
+    with contextlib.suppress(Exception):  # the call will say what is wrong
+        layer.build(x[0].shape)
+    start = _start(layer)
     fresh = layer(x[0], training=False)
     missing = [name for name in STATE if not hasattr(layer, name)]
     if missing:
         raise Unusable(f"After its first call the layer should have `{missing[0]}`.")
+    if any(isinstance(one, keras.layers.BatchNormalization) for one in layer._flatten_layers()):
+        raise Unusable("The work is done by Keras's own layer; write the formula yourself.")
     mode, found = inputs["mode"], {}
     if mode == "fresh":
-        trained, other = len(layer.trainable_variables), len(layer.non_trainable_variables)
-        found = {"variables": f"{trained} trainable, {other} not", "before": _numpy(fresh)}
+        found = {"variables": _variables(tf, layer), "start": start}
+        if "not" in start:
+            return found  # the rest would be drawn anew each time
+        found["before"] = _numpy(fresh)
     else:
         for name, key in zip(STATE, ("gamma", "beta", "mean", "var"), strict=True):
             _put(tf, layer, name, inputs[key])
@@ -200,6 +263,32 @@ def _layer_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         found["out"] = [_numpy(layer(one, training=True)) for one in x][-1]
     found |= {"mean": flat(_numpy(layer.moving_mean)), "var": flat(_numpy(layer.moving_variance))}
     return {name: _numpy(value) for name, value in found.items()}
+
+
+def _variables(tf: Any, layer: Any) -> str:
+    """What the layer lists, and what of its state it does not know of."""
+    trained, other = len(layer.trainable_variables), len(layer.non_trainable_variables)
+    known = {id(v) for v in layer.variables}
+    strange = [
+        name
+        for name in STATE
+        if isinstance(getattr(layer, name), tf.Variable) and id(getattr(layer, name)) not in known
+    ]
+    found = f"{trained} trainable, {other} not"
+    return f"{found}; not among them: {', '.join(strange)}" if strange else found
+
+
+def _start(layer: Any) -> str:
+    """Where γ, β and the moving statistics of a new layer start."""
+    values = {
+        name: np.asarray(_numpy(getattr(layer, name))) for name in STATE if hasattr(layer, name)
+    }
+    return ", ".join(
+        f"`{name}` all {value.flat[0]:g}"
+        if value.size and np.ptp(value) == 0
+        else f"`{name}` not all the same"
+        for name, value in values.items()
+    )
 
 
 def _put(tf: Any, layer: Any, name: str, value: np.ndarray) -> None:
@@ -234,7 +323,14 @@ LAYER = Exercise(
             "state",
             2,
             "notes the moving statistics, and keeps them out of training's hands",
-            ("training/mean", "training/var", "fresh/mean", "fresh/var", "fresh/variables"),
+            (
+                "training/mean",
+                "training/var",
+                "fresh/mean",
+                "fresh/var",
+                "fresh/variables",
+                "fresh/start",
+            ),
         ),
         Part(
             "prediction",
@@ -290,28 +386,27 @@ def _freeze_cases(rng: np.random.RandomState) -> list[Case]:
 
 def _base(keras: Any, inputs: Mapping[str, Any]) -> Any:
     """A "pretrained" model: a normalized layer, and another one inside a model of its own."""
-    constant, (m1, v1, m2, v2) = keras.initializers.Constant, inputs["statistics"]
+    m1, v1, m2, v2 = inputs["statistics"]
 
-    def block(kernel, mean, var):
+    def block(kernel):
         return [
-            keras.layers.Dense(
-                kernel.shape[1], use_bias=False, kernel_initializer=constant(kernel)
-            ),
-            keras.layers.BatchNormalization(
-                momentum=0.7,
-                gamma_initializer=constant(1.3),
-                beta_initializer=constant(0.4),
-                moving_mean_initializer=constant(mean),
-                moving_variance_initializer=constant(var),
-            ),
+            keras.layers.Dense(kernel.shape[1], use_bias=False),
+            keras.layers.BatchNormalization(momentum=0.7),
             keras.layers.Activation("elu"),
         ]
 
     start = keras.Input((inputs["w1"].shape[0],))
-    inner = keras.Sequential([keras.Input((6,)), *block(inputs["w2"], m2, v2)], name="inner")
+    first, second = block(inputs["w1"]), block(inputs["w2"])
+    inner = keras.Sequential([keras.Input((6,)), *second], name="inner")
     h = start
-    for layer in (*block(inputs["w1"], m1, v1), inner):
+    for layer in (*first, inner):
         h = layer(h)
+    learned = (first, "w1", m1, v1), (second, "w2", m2, v2)
+    for (dense, norm, _), kernel, mean, var in learned:  # in no initializer: a copy starts afresh
+        dense.kernel.assign(inputs[kernel])
+        state = norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance
+        for variable, value in zip(state, (1.3, 0.4, mean, var), strict=True):
+            variable.assign(np.full(variable.shape, value))
     return keras.Model(start, h, name="base")
 
 
@@ -320,10 +415,11 @@ def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
     base, classes, x = _base(keras, inputs), inputs["classes"], tf.constant(inputs["x"])
     features = base(x, training=False).numpy()
-    model = call(answer, base, classes, name="fine_tune", names=("base", "classes"))
-    if not isinstance(model, keras.Model):
-        raise Unusable(f"`fine_tune` should return a Keras model; it returns {_kind(model)}.")
-    logits = model(x, training=False)
+    with _plain_words():
+        model = call(answer, base, classes, name="fine_tune", names=("base", "classes"))
+        if not isinstance(model, keras.Model):
+            raise Unusable(f"`fine_tune` should return a Keras model; it returns {_kind(model)}.")
+        logits = model(x, training=False)
     if tuple(logits.shape) != (len(features), classes):
         return {"logits": f"logits of shape {tuple(logits.shape)}"}
     if inputs["mode"] == "thawed":
@@ -355,6 +451,8 @@ def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _moved(before: list[np.ndarray], after: list[np.ndarray]) -> str:
     pairs = list(zip(before, after, strict=True))
+    if not pairs:
+        return "there is none"
     moved = sum(not np.allclose(a, b, rtol=1e-6, atol=1e-7) for a, b in pairs)
     return "moved" if moved == len(pairs) else "some moved" if moved else "stood still"
 
@@ -450,6 +548,7 @@ FREEZE = Exercise(
 
 TORCH, FLAX = "torch.nn.BatchNorm2d", "flax.linen.BatchNorm"
 MXNET, DROPOUT = "mxnet.npx.batch_norm", "tf.compat.v1.nn.dropout"
+LINEAR = "torch.nn.Linear before BatchNorm1d"
 
 
 def _convert_cases(rng: np.random.RandomState) -> list[Case]:
@@ -459,12 +558,17 @@ def _convert_cases(rng: np.random.RandomState) -> list[Case]:
     def case(case_id, title, layer, **settings):
         return Case(case_id, title, {"layer": layer, "settings": settings})
 
+    width = int(rng.randint(20, 60))
+
     return [
         case("torch", "PyTorch's", TORCH, momentum=number(0.02, 0.3), eps=number(0.01, 0.2)),
         case("plain", "PyTorch's, nothing given", TORCH),
         case("flax", "Flax's", FLAX, momentum=number(0.7, 0.97), epsilon=number(0.01, 0.2)),
         case("mxnet", "MXNet's", MXNET, momentum=number(0.7, 0.97), eps=number(0.01, 0.2)),
+        case("plain-flax", "Flax's, nothing given", FLAX),
+        case("plain-mxnet", "MXNet's, nothing given", MXNET),
         case("keep", "dropout's", DROPOUT, keep_prob=number(0.7, 0.9)),
+        case("linear", "a linear layer before batch norm", LINEAR, out_features=width),
     ]
 
 
@@ -475,18 +579,24 @@ def _convert_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     found = call(answer, inputs["layer"], settings, name="to_keras", names=("layer", "settings"))
     if not isinstance(found, dict):
         raise Unusable(f"`to_keras` should return a dict of arguments; it returns {_kind(found)}.")
-    is_dropout = inputs["layer"] == DROPOUT
-    known = ("rate",) if is_dropout else ("axis", "momentum", "epsilon", "center", "scale")
+    layer_class = {DROPOUT: keras.layers.Dropout, LINEAR: keras.layers.Dense}.get(
+        inputs["layer"], keras.layers.BatchNormalization
+    )
+    known = KNOWN[layer_class.__name__]
     strangers = sorted(str(name) for name in found if name not in known)
     given = {name: value for name, value in found.items() if name in known}
     changed = "changed" if settings != inputs["settings"] else "left alone"
     seen = {"unknown": ", ".join(strangers) or "none", "settings": changed}
-    if is_dropout:
-        return {**seen, "rate": given.get("rate", Odd("nothing"))}
+    if layer_class is keras.layers.Dropout:
+        return {**seen, "rate": given.get("rate", _not_given(strangers, layer_class))}
+    if layer_class is keras.layers.Dense and "units" not in given:
+        return {**seen, "units": _not_given(strangers, layer_class), "bias": "not seen"}
     try:
-        layer = keras.layers.BatchNormalization(**given)
+        layer = layer_class(**given)
     except Exception as error:
         raise Unusable(f"Keras does not take these arguments: {error}.") from None
+    if layer_class is keras.layers.Dense:
+        return {**seen, "units": layer.units, "bias": "a bias" if layer.use_bias else "no bias"}
     axis = layer.axis[0] if isinstance(layer.axis, (list, tuple)) else layer.axis
     return {
         **seen,
@@ -496,6 +606,19 @@ def _convert_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+#: Arguments that a conversion may name; `activation` of a linear layer is none.
+KNOWN = {
+    "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale"),
+    "Dropout": ("rate",),
+    "Dense": ("units", "use_bias"),
+}
+
+
+def _not_given(strangers: list[str], layer_class: Any) -> Odd:
+    what = f"; {layer_class.__name__} knows no `{strangers[0]}`" if strangers else ""
+    return Odd(f"not given{what}")
+
+
 CONVERT = Exercise(
     id="k-convert",
     lesson=LESSON,
@@ -503,9 +626,10 @@ CONVERT = Exercise(
     answer="to_keras",
     parts=(
         Part("torch", 2, "PyTorch's batch norm", ("torch/*",)),
-        Part("defaults", 1, "PyTorch's batch norm with its defaults", ("plain/*",)),
         Part("others", 2, "Flax's and MXNet's batch norm", ("flax/*", "mxnet/*")),
+        Part("defaults", 1, "what nobody gives: each framework's defaults", ("plain*/*",)),
         Part("dropout", 1, "version 1's dropout", ("keep/*",)),
+        Part("linear", 1, "a linear layer before batch norm", ("linear/*",)),
     ),
     cases=_convert_cases,
     probe=_convert_probe,

@@ -18,6 +18,8 @@ KERAS = {"momentum": 0.99, "eps": 1e-3}
 def right(layer, settings):
     if layer == "tf.compat.v1.nn.dropout":
         return {"rate": 1 - settings["keep_prob"]}
+    if layer.startswith("torch.nn.Linear"):
+        return {"units": settings["out_features"], "use_bias": False}
     settings = {**DEFAULTS[layer], **settings}
     return {
         "axis": -1 if layer.startswith("flax") else 1,
@@ -30,6 +32,8 @@ def right(layer, settings):
 def with_get(layer, settings):
     if "keep_prob" in settings:
         return dict(rate=1.0 - settings.get("keep_prob", 1.0))
+    if "out_features" in settings:
+        return dict(units=settings["out_features"], use_bias=0)
     found = dict(center=True, scale=True)
     if "torch" in layer:
         momentum, epsilon = 1 - settings.get("momentum", 0.1), settings.get("eps", 1e-5)
@@ -41,8 +45,8 @@ def with_get(layer, settings):
     return found | dict(axis=-3, momentum=momentum, epsilon=epsilon)
 
 
-def is_dropout(layer):
-    return layer.endswith("dropout")
+def is_norm(layer):
+    return layer in DEFAULTS
 
 
 @mistake(
@@ -53,7 +57,7 @@ def is_dropout(layer):
 )
 def momentum_copied(layer, settings):
     found = right(layer, settings)
-    if layer.startswith("torch"):
+    if layer == "torch.nn.BatchNorm2d":
         found["momentum"] = settings.get("momentum", 0.1)
     return found
 
@@ -66,7 +70,7 @@ def momentum_copied(layer, settings):
 )
 def all_inverted(layer, settings):
     found = right(layer, settings)
-    if not is_dropout(layer) and not layer.startswith("torch"):
+    if is_norm(layer) and not layer.startswith("torch"):
         found["momentum"] = 1 - found["momentum"]
     return found
 
@@ -117,13 +121,13 @@ def axis_forgotten(layer, settings):
 )
 def axis_one_everywhere(layer, settings):
     found = right(layer, settings)
-    return found if is_dropout(layer) else found | {"axis": 1}
+    return found | {"axis": 1} if is_norm(layer) else found
 
 
 @mistake(
     "keras-defaults",
     "What is not given is left to Keras, whose defaults are others",
-    "What are momentum and ε of PyTorch's layer when nobody says anything?",
+    "What are momentum and ε of that framework's layer when nobody says anything?",
     see="r9y9/tacotron_pytorch#19",
 )
 def keras_defaults(layer, settings):
@@ -142,7 +146,7 @@ def keras_defaults(layer, settings):
 )
 def inverted_default(layer, settings):
     found = right(layer, settings)
-    if layer.startswith("torch") and "momentum" not in settings:
+    if layer == "torch.nn.BatchNorm2d" and "momentum" not in settings:
         found["momentum"] = 1 - 0.99
     return found
 
@@ -154,7 +158,7 @@ def inverted_default(layer, settings):
     see="H84; hunkim/DeepLearningZeroToAll#204",
 )
 def keep_copied(layer, settings):
-    return {"rate": settings["keep_prob"]} if is_dropout(layer) else right(layer, settings)
+    return {"rate": settings["keep_prob"]} if "keep_prob" in settings else right(layer, settings)
 
 
 @mistake(
@@ -164,4 +168,43 @@ def keep_copied(layer, settings):
     see="H84",
 )
 def keep_as_name(layer, settings):
-    return dict(settings) if is_dropout(layer) else right(layer, settings)
+    return dict(settings) if "keep_prob" in settings else right(layer, settings)
+
+
+@mistake(
+    "epsilon-overlooked",
+    "The ε that is given is overlooked, and the default taken",
+    "Under which name do PyTorch and MXNet keep their ε?",
+    see="the name in PyTorch",
+)
+def epsilon_overlooked(layer, settings):
+    found = right(layer, settings)
+    if "eps" in settings:
+        found["epsilon"] = DEFAULTS[layer]["eps"]
+    return found
+
+
+@mistake(
+    "flax-epsilon",
+    "Flax's ε is taken to be Keras's where nobody gives it",
+    "Flax's momentum is Keras's, old weight and default alike. Is its ε?",
+    see="two defaults out of three are alike",
+)
+def flax_epsilon(layer, settings):
+    found = right(layer, settings)
+    if layer.startswith("flax"):
+        found["epsilon"] = settings.get("epsilon", 1e-3)
+    return found
+
+
+@mistake(
+    "bias-kept",
+    "The bias stays; batch norm takes it out again, so it is a parameter for nothing",
+    "What is left of a number that is added to every row of a feature, once the feature's mean is "
+    "subtracted? How large is its gradient?",
+    see="G70",
+)
+def bias_kept(layer, settings):
+    if "out_features" in settings:
+        return {"units": settings["out_features"]}
+    return right(layer, settings)

@@ -5,7 +5,7 @@ of mistakes, or an issue in which it was reported.
 """
 
 from labsupport.authoring.catalogue import mistake, variant
-from labsupport.tf2 import keras
+from labsupport.tf2 import keras, tf
 
 Norm = keras.layers.BatchNormalization
 
@@ -236,13 +236,42 @@ def probabilities(base, classes):
     see="keras.models.clone_model makes new weights",
 )
 def cloned(base, classes):
-    keras.utils.set_random_seed(1)
-    config = base.get_config()
-    copy = keras.models.clone_model(keras.Model.from_config(config))
-    for variable in copy.variables:
-        variable.assign(keras.random.normal(variable.shape, seed=3) ** 2)
-    base.trainable = copy.trainable = False
+    copy = keras.models.clone_model(base)
+    copy.trainable = False
     return Tuned(copy, classes, training=False)
+
+
+@mistake(
+    "cut-off",
+    "The base stays as it is for good: after it is thawed, its weights still do not learn",
+    "How does a gradient get from the loss to the base's kernels? Are they among the model's "
+    "`trainable_variables`?",
+    see="tf.stop_gradient, base.predict or a Lambda layer in the way",
+)
+class CutOff(keras.Model):
+    def __init__(self, base, classes):
+        super().__init__()
+        base.trainable = False
+        self.base, self.head = base, keras.layers.Dense(classes)
+
+    def call(self, x):
+        return self.head(tf.stop_gradient(self.base(x, training=False)))
+
+
+@mistake(
+    "head-made-anew",
+    "The dense layer is made anew at every call, with new weights: nothing of it can learn",
+    "How many dense layers has your model made after two calls?",
+    see="a layer made in call",
+)
+class HeadMadeAnew(keras.Model):
+    def __init__(self, base, classes):
+        super().__init__()
+        base.trainable = False
+        self.base, self.classes = base, classes
+
+    def call(self, x):
+        return keras.layers.Dense(self.classes)(self.base(x, training=False))
 
 
 @variant("the lesson's")

@@ -4,6 +4,8 @@
 of mistakes.
 """
 
+import numpy as np
+
 from labsupport.authoring.catalogue import mistake, variant
 from labsupport.tf2 import keras, tf
 
@@ -314,6 +316,100 @@ class NoAffineInPrediction(Base):
         return (x - self.moving_mean) / tf.sqrt(self.moving_variance + self.epsilon)
 
 
+@mistake(
+    "unbiased-throughout",
+    "The batch is normalized with the unbiased variance",
+    "By what is the sum of squares divided in the lesson's formula, m or m − 1?",
+    see="A3",
+)
+class UnbiasedThroughout(Base):
+    def moments(self, x):
+        m = tf.cast(tf.shape(x)[0], x.dtype)
+        mu, var = super().moments(x)
+        return mu, var * m / (m - 1)
+
+
+@mistake(
+    "beta-first",
+    "β is added before γ multiplies",
+    "With γ = 2 and β = 3, what should the mean of the output be? What is it?",
+    see="A13",
+)
+class BetaFirst(Base):
+    def normalize(self, x, mu, var):
+        return self.gamma * ((x - mu) / tf.sqrt(var + self.epsilon) + self.beta)
+
+
+@mistake(
+    "numpy-inside",
+    "A NumPy function asks for numbers, and inside `tf.function` there are none while it is traced",
+    "Which functions build a piece of the graph when they get a symbol?",
+    see="np.mean of a tensor, eager habit",
+)
+class NumpyInside(Base):
+    def moments(self, x):
+        return np.mean(x, axis=0), np.var(x, axis=0)
+
+
+@mistake(
+    "unknown-statistics",
+    "The moving statistics are variables, but Keras does not know them: they are in no list of "
+    "the layer, and not in a file that the model is saved to",
+    "What does Keras track: every `tf.Variable`, or what `add_weight` makes?",
+    see="keras 3 tracks its own variables; lesson 07: checkpoints without statistics",
+)
+class UnknownStatistics(Base):
+    def build(self, shape):
+        d = (shape[-1],)
+        self.gamma = self.add_weight(shape=d, initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=d, initializer="zeros", name="beta")
+        self.moving_mean = tf.Variable(tf.zeros(d), trainable=False)
+        self.moving_variance = tf.Variable(tf.ones(d), trainable=False)
+
+
+@mistake(
+    "unknown-variables",
+    "Keras knows none of the four variables: nothing of the layer is trained or saved",
+    "What do `trainable_variables` and `non_trainable_variables` of your layer list?",
+    see="keras 3 tracks its own variables",
+)
+class UnknownVariables(Base):
+    def build(self, shape):
+        d = (shape[-1],)
+        self.gamma, self.beta = tf.Variable(tf.ones(d)), tf.Variable(tf.zeros(d))
+        self.moving_mean = tf.Variable(tf.zeros(d), trainable=False)
+        self.moving_variance = tf.Variable(tf.ones(d), trainable=False)
+
+
+@mistake(
+    "nothing-trained",
+    "No variable is trainable: γ and β stay 1 and 0",
+    "Which two of the four does the gradient change, and which two the call?",
+    see="trainable=False copied to every line",
+)
+class NothingTrained(Base):
+    def build(self, shape):
+        d, kept = (shape[-1],), dict(trainable=False)
+        self.gamma = self.add_weight(shape=d, initializer="ones", **kept)
+        self.beta = self.add_weight(shape=d, initializer="zeros", **kept)
+        self.moving_mean = self.add_weight(shape=d, initializer="zeros", **kept)
+        self.moving_variance = self.add_weight(shape=d, initializer="ones", **kept)
+
+
+@mistake(
+    "no-initializers",
+    "The four variables start at random numbers",
+    "What does `add_weight` start a variable with if nobody says?",
+    see="the default of add_weight is a random initializer",
+)
+class NoInitializers(Base):
+    def build(self, shape):
+        d, kept = (shape[-1],), dict(trainable=False)
+        self.gamma, self.beta = self.add_weight(shape=d), self.add_weight(shape=d)
+        self.moving_mean = self.add_weight(shape=d, **kept)
+        self.moving_variance = self.add_weight(shape=d, **kept)
+
+
 @variant("the lesson's")
 class Lesson(Base):
     pass
@@ -355,8 +451,8 @@ class WithDifference(Base):
         return tf.nn.batch_normalization(x, mu, var, self.beta, self.gamma, self.epsilon)
 
 
-@variant("tf.Variable")
-class WithTfVariables(Base):
+@variant("keras.Variable")
+class WithKerasVariables(Base):
     def build(self, shape):
         super().build(shape)
         d = shape[-1]

@@ -56,6 +56,124 @@ def summed(model, optimizer, images, labels):
 
 
 @mistake(
+    "summed-gradient",
+    "The loss that you return is the mean, but the gradient is that of the sum: the step grows "
+    "with the batch",
+    "What did the tape see last: one number, or one per image? What is the gradient of many?",
+    see="tape.gradient of a vector is the gradient of its sum",
+)
+def summed_gradient(model, optimizer, images, labels):
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        errors = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(errors, variables), variables)
+    return tf.reduce_mean(errors)
+
+
+@mistake(
+    "loss-per-image",
+    "You return one loss per image, and the gradient is that of their sum",
+    "How many numbers does the text want back? And what does the step do with a batch twice the "
+    "size?",
+    see="keras.losses.sparse_categorical_crossentropy, in small letters",
+)
+def loss_per_image(model, optimizer, images, labels):
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        loss = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+@mistake(
+    "outside-the-tape",
+    "No gradient reaches a weight: the tape has not seen the way from the weights to the loss",
+    "Which of your lines stand inside the `with` block? And does one of them turn a tensor into "
+    "a NumPy array?",
+    see="G, a loss after the with block; model.predict inside it",
+)
+def outside_the_tape(model, optimizer, images, labels):
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+    loss = mean_loss(labels, logits)
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+@mistake(
+    "all-weights-applied",
+    "The optimizer is handed variables that are not to be trained: moving statistics, or what is "
+    "frozen",
+    "Which of the model's lists of variables have you taken: all of them, or those to be trained?",
+    see="keras-team/keras#6752: var_list=model.weights",
+)
+def all_weights_applied(model, optimizer, images, labels):
+    with tf.GradientTape() as tape:
+        loss = mean_loss(labels, model(images, training=True))
+    optimizer.apply_gradients(zip(tape.gradient(loss, model.weights), model.weights, strict=True))
+    return loss
+
+
+@mistake(
+    "labels-and-logits",
+    "The loss takes your logits for the labels",
+    "Which of the two does a Keras loss want first? And `tf.nn`'s?",
+    see="the order of y_true and y_pred",
+)
+def labels_and_logits(model, optimizer, images, labels):
+    with tf.GradientTape() as tape:
+        loss = mean_loss(model(images, training=True), labels)
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+@mistake(
+    "own-optimizer",
+    "Each call makes an optimizer of its own, which forgets its momentum, and which "
+    "`tf.function` does not allow",
+    "What is the argument `optimizer` for?",
+    see="an argument overwritten on the first line",
+)
+def own_optimizer(model, optimizer, images, labels):
+    optimizer = keras.optimizers.SGD(0.01)
+    with tf.GradientTape() as tape:
+        loss = mean_loss(labels, model(images, training=True))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+@mistake(
+    "compiled-inside",
+    "Outside `tf.function` the step is right; inside, it makes new variables at every call",
+    "What does `compile` make, and how often should that happen?",
+    see="train_on_batch in a step of one's own",
+)
+def compiled_inside(model, optimizer, images, labels):
+    model.compile(optimizer=optimizer, loss=mean_loss)
+    return model.train_on_batch(images, labels)
+
+
+@mistake(
+    "twice-after",
+    "The loss that you return comes from a second call in training mode: it is another loss, and "
+    "the statistics move twice",
+    "How often do you call `model(…, training=True)` for one batch? Each call is an update.",
+    see="a second forward pass for the report",
+)
+def twice_after(model, optimizer, images, labels):
+    with tf.GradientTape() as tape:
+        loss = mean_loss(labels, model(images, training=True))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return mean_loss(labels, model(images, training=True))
+
+
+@mistake(
     "twice",
     "The model is called twice in training mode, and the moving statistics move twice per step",
     "How often do you call `model(…, training=True)` for one batch? Each call is an update.",
