@@ -103,7 +103,7 @@ def _observe_case(exercise: Exercise, answer: Any, case: Case, seconds: float) -
     trouble, values, heard = None, {}, Heard()
     try:
         # The time limit is the innermost: nothing of ours is left undone when it rings.
-        with heard.listening(), time_limit(seconds):
+        with heard, time_limit(seconds):
             found = exercise.probe(answer, inputs)
             values = {name: plain(value) for name, value in found.items()}
             values[INPUTS] = _changed(exercise, case.inputs, inputs)
@@ -181,21 +181,26 @@ def _text_of(message: Any) -> str:
 
 
 class Heard:
-    """What code prints and warns about while it is listened to."""
+    """What code in a `with` block prints and warns about.
+
+    No generator: contextlib would touch an error that passes through, and that may be hostile.
+    """
 
     def __init__(self):
         self.sink, self.caught = _Sink(), []
 
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        with (
-            contextlib.redirect_stdout(self.sink),
-            contextlib.redirect_stderr(self.sink),
-            warnings.catch_warnings(record=True) as self.caught,
-            np.errstate(all="warn", under="ignore"),  # as NumPy has it, whatever the page set
-        ):
-            warnings.simplefilter("default")
-            yield
+    def __enter__(self) -> Heard:
+        self.stack = contextlib.ExitStack()
+        self.stack.enter_context(contextlib.redirect_stdout(self.sink))
+        self.stack.enter_context(contextlib.redirect_stderr(self.sink))
+        self.caught = self.stack.enter_context(warnings.catch_warnings(record=True))
+        # As NumPy has it, whatever the page set.
+        self.stack.enter_context(np.errstate(all="warn", under="ignore"))
+        warnings.simplefilter("default")
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self.stack.__exit__(*error)
 
     @property
     def note(self) -> str:

@@ -269,4 +269,6 @@ def to_observation(said: Any) -> Observation:
             raise Malformed("An observation does not follow the format.")
         values[name] = plain(value)
     note = said.get("note")
-    return Observation({} if trouble else values, trouble, note[:MAX_TEXT] if isinstance(note, str) else "")
+    return Observation(
+        {} if trouble else values, trouble, note[:MAX_TEXT] if isinstance(note, str) else ""
+    )

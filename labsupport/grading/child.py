@@ -1,0 +1,381 @@
+"""The process of one submission, from within: runs its cells, then does as it is told.
+
+It belongs to the student's code; nothing that it says is taken on trust outside. Messages come and
+go as frames (see wire.py) on one channel:
+
+    {"do": "run", "cells": [[name, source], …], "seconds", "total"}
+        before a cell {"cell": n}, after it {"ran": n, "trouble"}; at the end {"done", "replaced"}
+    {"do": "find", "answer"}        {"found", "value", "near"}
+    {"do": "case", "number", "seconds"}      random numbers start anew; how long the case may take
+    {"do": "call" | "get" | "set" | "names", "of": handle, …}    {"value"} or {"trouble", "error"}
+    {"do": "observe", "exercise", "case", "inputs", "number", "seconds", "of"}    an observation
+    {"do": "key", …}                for the course's own answers, see fresh.py
+
+While it is at a call it may ask back, {"ask": "call" | "get", "of", …}: inputs can be functions.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import difflib
+import inspect
+import linecache
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import time
+import types
+from typing import Any
+
+import numpy as np
+
+from labsupport import exercises
+from labsupport.grading import guard, wire
+from labsupport.grading.stacks import modules_of
+from labsupport.observe import Heard, observe_case, time_limit, trouble_of
+from labsupport.vocabulary import Case, Trouble
+
+__all__ = ["get_ready", "modules_of", "serve"]
+
+#: Errors that a probe may catch: what else is raised here is an Exception there.
+KNOWN_ERRORS = (AttributeError, KeyError, IndexError, TypeError, ValueError, NotImplementedError)
+
+
+def get_ready(kind: str) -> None:
+    """What every submission would otherwise do for itself, and may be done before the fork."""
+    import labsupport
+
+    exercises.all_exercises()
+    for name in ("check", "environment", "hint", "progress"):  # they would only take time
+        setattr(labsupport, name, _nothing)
+    from labsupport.data import load_mnist
+
+    load_mnist()
+    import matplotlib.font_manager  # noqa: F401  reads its list of fonts
+
+
+def _nothing(*_arguments: Any, **_named: Any) -> None:
+    """In place of what only shows something."""
+
+
+def serve(channel: socket.socket) -> None:
+    """Do as the channel says until it is closed."""
+    np.random.seed(), random.seed()
+    tempfile.tempdir = None
+    Child(channel).serve()
+
+
+class Frames:
+    """The channel, with a time limit's alarm kept out of the middle of a frame."""
+
+    def __init__(self, channel: socket.socket):
+        self.channel = channel
+
+    def send(self, message: Any, stand_in=None) -> None:
+        with _no_alarm():
+            try:
+                frame = wire.pack(message, stand_in)
+            except wire.Malformed as error:
+                trouble = wire.of_trouble(Trouble("unusable", f"What it returns: {error}"))
+                frame = wire.pack({"trouble": trouble, "error": "Exception"})
+            wire.send(self.channel, frame)
+
+    def receive(self, revive=None) -> Any:
+        with _no_alarm():
+            return wire.unpack(*wire.receive(self.channel), revive)
+
+
+@contextlib.contextmanager
+def _no_alarm():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+
+
+class Callback:
+    """Something of the grader's that an answer is given: a function to call, attributes to read."""
+
+    def __init__(self, child: Child, handle: int, kind: str):
+        self.__dict__.update(_child=child, _handle=handle, _kind=kind)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._child.ask("call", self._handle, arguments, named)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{self._kind!r} object has no attribute {name!r}")
+        return self._child.ask("get", self._handle, (name,), {})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._child.ask("set", self._handle, (name, value), {})
+
+
+class Child:
+    """What runs in a submission's process."""
+
+    def __init__(self, channel: socket.socket):
+        self.frames = Frames(channel)
+        self.module = types.ModuleType("__main__")
+        self.names = self.module.__dict__
+        self.handles: list[Any] = []
+        self.answer = ""
+        self.until = 0.0
+        self.asked = 0
+
+    def serve(self) -> None:
+        sys.modules["__main__"] = self.module
+        sys.argv = [""]
+        while True:
+            try:
+                message = self.frames.receive(self.revive)
+            except (wire.Closed, wire.Malformed):
+                return
+            do = message.get("do")
+            if do == "run":
+                self.run(message["cells"], message["seconds"], message["total"])
+            elif do is not None:
+                self.frames.send(getattr(self, f"do_{do}")(message), self.stand_in)
+
+    # ------------------------------------------------------------ cells
+
+    def run(self, cells: list, seconds: float, total: float) -> None:
+        deadline = time.monotonic() + total
+        self.names.update(
+            __builtins__=__builtins__,
+            display=_nothing,
+            get_ipython=lambda: _Shell(self.names),
+        )
+        for number, (name, source) in enumerate(cells):
+            self.frames.send({"cell": number})
+            left = min(seconds, deadline - time.monotonic())
+            trouble = self.run_cell(name, source, left)
+            self.frames.send({"ran": number, "trouble": wire.of_trouble(trouble)})
+        self.frames.send({"done": True, "replaced": guard.put_back()})
+
+    def run_cell(self, name: str, source: str, seconds: float) -> Trouble | None:
+        if seconds <= 0:
+            return Trouble("slow", "There was no time left for this cell.")
+        filename = f"<{name}>"
+        try:
+            with Heard(), time_limit(seconds):
+                source = _without_magics(source)
+                linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+                exec(compile(source, filename, "exec"), self.names)
+        except SyntaxError as error:
+            line, number = (error.text or "").strip(), error.lineno or 0
+            return Trouble(
+                "raised", f"{type(error).__name__}: {error.msg}"[:400], line[:400], number
+            )
+        except BaseException as error:
+            if type(error).__name__ == "TooSlow":
+                return Trouble("slow", f"Stopped after {seconds:.0f} seconds.")
+            return trouble_of(error, "")
+        return None
+
+    # ------------------------------------------------------------ answers
+
+    def do_ping(self, _message: dict) -> dict:
+        return {"pong": os.getpid(), "network": _reaches_out()}
+
+    def do_find(self, message: dict) -> dict:
+        self.answer = message["answer"]
+        found = self.answer in self.names
+        near = []
+        if not found:
+            names = [n for n in self.names if isinstance(n, str) and not n.startswith("_")]
+            near = difflib.get_close_matches(self.answer, names[:2000], n=1, cutoff=0.75)
+        return {
+            "found": found,
+            "value": self.names.get(self.answer),
+            "handle": self.handle(self.names.get(self.answer)),
+            "near": near[0] if near else "",
+        }
+
+    def do_case(self, message: dict) -> dict:
+        np.random.set_bit_generator(np.random.MT19937())
+        np.random.seed(message["number"])
+        random.seed(message["number"])
+        self.until = time.monotonic() + message["seconds"]
+        return {"value": None}
+
+    def do_call(self, message: dict) -> dict:
+        arguments, named = message["arguments"], message["named"]
+        arrays = _arrays((arguments, named))
+        before = [array.copy() for array in arrays]
+        reply = self.attempt(lambda: self.handles[message["of"]](*arguments, **named))
+        reply["changed"] = [
+            None if _same(array, old) else array for array, old in zip(arrays, before, strict=True)
+        ]
+        return reply
+
+    def do_get(self, message: dict) -> dict:
+        return self.attempt(lambda: getattr(self.handles[message["of"]], message["name"]))
+
+    def do_set(self, message: dict) -> dict:
+        return self.attempt(
+            lambda: setattr(self.handles[message["of"]], message["name"], message["value"])
+        )
+
+    def do_names(self, message: dict) -> dict:
+        def names():
+            return [
+                n for n in getattr(self.handles[message["of"]], "__dict__", {}) if type(n) is str
+            ]
+
+        return self.attempt(lambda: names()[:200])
+
+    def attempt(self, do) -> dict:
+        """What `do` gives, or the trouble it has, as a reply."""
+        heard = Heard()
+        try:
+            with heard, time_limit(self.until - time.monotonic()):
+                value = do()
+            return {"value": value, "note": heard.note}
+        except BaseException as error:
+            if type(error).__name__ == "TooSlow":
+                return {"trouble": ["slow", "", "", 0], "error": "Exception"}
+            trouble = trouble_of(error, self.answer)
+            base = next(
+                (e.__name__ for e in KNOWN_ERRORS if issubclass(type(error), e)), "Exception"
+            )
+            return {"trouble": wire.of_trouble(trouble), "error": base, "note": heard.note}
+
+    def do_observe(self, message: dict) -> dict:
+        """Probe here: for probes that handle what cannot cross."""
+        exercise = exercises.find(message["exercise"])
+        case = Case(message["case"], "", message["inputs"])
+        answer = self.handles[message["of"]]
+        guard.put_back()
+        seen = observe_case(exercise, answer, case, message["number"], message["seconds"])
+        return {**wire.of_observation(seen), "replaced": guard.put_back()}
+
+    def do_key(self, message: dict) -> dict:
+        """The key of an exercise as text, in bytes. Only where `solutions/` can be seen."""
+        from labsupport.authoring import build, lessons
+        from labsupport.keys import dumps
+
+        exercise = exercises.find(message["exercise"])
+        try:
+            names = lessons.answers(lessons.read(lessons.sources()[exercise.lesson]))
+            cases = exercise.cases(np.random.RandomState(message["seed"]))
+            text = dumps(build.make_key(exercise, getattr(names, exercise.answer), cases))
+        except Exception as error:
+            return {"error": f"{type(error).__name__}: {error}"[:400]}
+        return {"value": np.frombuffer(text.encode(), np.uint8)}
+
+    # ------------------------------------------------------------ what cannot cross
+
+    def handle(self, value: Any) -> int:
+        """A number for an object, the same for the same object."""
+        for number, known in enumerate(self.handles):
+            if known is value:
+                return number
+        self.handles.append(value)
+        return len(self.handles) - 1
+
+    def stand_in(self, value: Any) -> dict | None:
+        if type(value) is Callback:
+            return {"c": value._handle}
+        with contextlib.suppress(Exception):
+            if callable(getattr(value, "numpy", None)):
+                return None  # an eager tensor: its numbers cross
+        kind = type.__dict__["__name__"].__get__(type(value))
+        return {
+            "h": self.handle(value),
+            "type": kind[:60],
+            "callable": callable(value),
+            "signature": _signature(value),
+        }
+
+    def revive(self, said: dict) -> Any:
+        if "h" in said:
+            return self.handles[said["h"]]
+        return Callback(self, said["c"], said["type"])
+
+    def ask(self, what: str, handle: int, arguments: tuple, named: dict) -> Any:
+        self.asked += 1
+        said = {"ask": what, "of": handle, "arguments": arguments, "named": named, "n": self.asked}
+        self.frames.send(said, self.stand_in)
+        while True:
+            reply = self.frames.receive(self.revive)
+            if reply.get("answer") == self.asked:  # else one to a question that was given up
+                break
+        if "raised" in reply:
+            kind = next((e for e in KNOWN_ERRORS if e.__name__ == reply["kind"]), Exception)
+            raise kind(reply["raised"])
+        return reply["value"]
+
+
+def _arrays(value: Any) -> list[np.ndarray]:
+    """The arrays among arguments, in order."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    if type(value) in (list, tuple):
+        return [array for item in value for array in _arrays(item)]
+    if type(value) is dict:
+        return [array for item in value.values() for array in _arrays(item)]
+    return []
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def _signature(value: Any) -> list | None:
+    """Parameters as [name, kind, has a default]; None if nothing is known of them."""
+    try:
+        parameters = inspect.signature(value).parameters.values()
+        return [[p.name, int(p.kind), p.default is not p.empty] for p in parameters][:50]
+    except Exception:
+        return None
+
+
+# ---------------------------------------------------------------- notebooks' own ways
+
+
+def _without_magics(source: str) -> str:
+    """Plain Python: `%magic` and `!command` become calls that do nothing."""
+    try:
+        ast.parse(source)
+        return source
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager().transform_cell(source)
+
+
+class _Shell:
+    """What `get_ipython()` gives here: magics that time something run it, others do nothing."""
+
+    TIMED = ("time", "timeit", "prun", "capture")
+
+    def __init__(self, names: dict[str, Any]):
+        self.user_ns = names
+
+    def run_line_magic(self, name: str, line: str, *_more: Any) -> None:
+        if name in self.TIMED and name != "capture":
+            exec(line, self.user_ns)
+
+    def run_cell_magic(self, name: str, _line: str, cell: str) -> None:
+        if name in self.TIMED:
+            exec(_without_magics(cell), self.user_ns)
+
+    def __getattr__(self, _name: str):
+        return _nothing
+
+
+def _reaches_out() -> bool:
+    """Whether a connection out of here can be opened at all."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address reserved for documentation; sends nothing
+        except OSError:
+            return False
+    return True

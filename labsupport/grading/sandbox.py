@@ -1,0 +1,305 @@
+"""A warm process that the system keeps apart from everything, and what it may use.
+
+    Sandbox (here, trusted)                     server.py (isolated, warm, runs no student's code)
+      ├─ control: start, stop, died ──────────────┤
+      └─ a channel per submission ────────────────┴─ fork ─ a process of the submission's own
+
+How apart, in order of preference:
+
+- "bubblewrap": the server sees a read-only system without anybody's files and has no network;
+  each submission gets namespaces of its own (users, processes, mounts, network, IPC), an empty
+  private /tmp, and no way to see the server. When its first process ends the kernel ends the rest.
+- "trust": no isolation, only limits. Never chosen by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from labsupport.grading import wire
+
+PROJECT = Path(__file__).resolve().parents[2]
+KINDS = ("numpy", "tf1", "tf2", "key", "probe")
+START_SECONDS = 120  # TensorFlow from a cold disk on a busy machine
+ORDINARY_USER = 65534
+
+
+class CannotIsolate(Exception):
+    """This machine offers no way to keep students' code apart. One sentence, with the cure."""
+
+
+class ServerFailed(Exception):
+    """The warm process did not start, or is gone. One sentence."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use.
+
+    cell, total: seconds for one cell, and for everything. grace: seconds after which code that does
+    not heed its limit is killed. memory: bytes beyond what the warm process has. processes: at one
+    time, threads counted. file: bytes of a file, and of all files together.
+    """
+
+    cell: float = 20.0
+    total: float = 120.0
+    grace: float = 2.0
+    memory: int = 2 << 30
+    processes: int = 256
+    file: int = 64 << 20
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a submission's process ended. memory: it was stopped because it used too much."""
+
+    code: int = 0
+    signal: int = 0
+    memory: bool = False
+
+    def __str__(self) -> str:
+        if self.memory:
+            return "it used more memory than it may"
+        if self.signal == signal.SIGXFSZ:
+            return "it wrote a larger file than it may"
+        if self.signal:
+            with contextlib.suppress(ValueError):
+                return f"it ended with {signal.Signals(self.signal).name}"
+        return f"it ended itself with exit code {self.code}"
+
+
+# ---------------------------------------------------------------- what this machine offers
+
+
+def best_mode(trust: bool = False) -> str:
+    """The strongest isolation that works here, tried for real. Raises CannotIsolate."""
+    if trust:
+        return "trust"
+    try:
+        with Sandbox("probe", mode="bubblewrap") as box, box.submission(Limits()) as channel:
+            wire.send(channel, wire.pack({"do": "ping"}), time.monotonic() + 10)
+            wire.receive(channel, time.monotonic() + 10)
+        return "bubblewrap"
+    except (ServerFailed, wire.Closed, wire.Late, wire.Malformed, OSError) as error:
+        raise CannotIsolate(_cure(str(error))) from None
+
+
+def _cure(why: str) -> str:
+    if not sys.platform.startswith("linux"):
+        return (
+            "Students' code can be kept apart on Linux only: grade in WSL2 or in a Linux machine, "
+            "or say --trust if all submissions are your own."
+        )
+    if shutil.which("bwrap") is None:
+        return (
+            "Students' code needs bubblewrap to be kept apart, and it is not installed: install "
+            "the package `bubblewrap`, or say --trust if all submissions are your own."
+        )
+    detail = f" ({' '.join(why.split())[:200]})" if why else ""
+    return (
+        f"bubblewrap does not work here{detail}: allow unprivileged user namespaces (on Ubuntu an "
+        "AppArmor profile for bwrap; inside Docker start the container with --privileged or a "
+        "profile that allows them), or say --trust if all submissions are your own."
+    )
+
+
+# ---------------------------------------------------------------- the warm process, from outside
+
+
+class Sandbox:
+    """A warm process of one kind, and at most one submission in it.
+
+    kind: "numpy", "tf1", "tf2" (what is imported before the first fork), "key" (TensorFlow 1, and
+    `solutions/` can be read: for the course's own answers only) or "probe" (nothing).
+    """
+
+    def __init__(self, kind: str, *, mode: str, also: Sequence[Path] = (), say: str = ""):
+        self.kind, self.mode = kind, mode
+        self.death: Death | None = None
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control = here
+        with there:
+            command = _command(mode, there.fileno(), kind, tuple(also))
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._errors,
+                    stderr=self._errors,
+                    pass_fds=[there.fileno()],
+                    cwd="/",
+                    env=_environment(),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ServerFailed(f"{error.strerror}: {command[0]}") from None
+        self._ready = False
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_error) -> None:
+        self.close()
+
+    def wait_until_ready(self) -> None:
+        """Raises ServerFailed if the warm process does not come up."""
+        if not self._ready:
+            said = self._hear(START_SECONDS)
+            if said is None or "ready" not in said:
+                self._errors.seek(0)
+                words = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
+                self.close()
+                raise ServerFailed(words.splitlines()[-1] if words else "it did not start")
+            self._ready = True
+
+    @contextlib.contextmanager
+    def submission(self, limits: Limits) -> Iterator[socket.socket]:
+        """A process for one submission, as the channel to it; nothing of it is left afterwards.
+
+        Raises ServerFailed when the warm process is gone.
+        """
+        self.wait_until_ready()
+        here, there = socket.socketpair()
+        self.death = None
+        with here:
+            with there:
+                said = json.dumps({"do": "start", "limits": asdict(limits)}).encode()
+                try:
+                    socket.send_fds(self._control, [said], [there.fileno()])
+                except OSError:
+                    raise ServerFailed("the warm process is gone") from None
+            gone = False
+            try:
+                yield here
+            except wire.Closed:
+                gone = True
+                raise
+            finally:
+                self._stop(gone)
+
+    def _stop(self, gone: bool) -> None:
+        """End all of the submission's processes; `death` says how it ended, if by itself.
+
+        gone: it seems to have ended by itself just now.
+        """
+        try:
+            self._control.send(json.dumps({"do": "stop", "gone": gone}).encode())
+        except OSError:
+            self.close()
+            raise ServerFailed("the warm process is gone") from None
+        said = self._hear(10)
+        if said is None or "ended" not in said:
+            self.close()
+            raise ServerFailed("the warm process does not answer")
+        if said["ended"] is not None:
+            self.death = Death(**said["ended"])
+
+    def _hear(self, seconds: float) -> dict | None:
+        """What the warm process says next; None if nothing comes."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._control.settimeout(min(0.5, seconds))
+            try:
+                said = self._control.recv(1 << 16)
+                return json.loads(said) if said else None
+            except TimeoutError:
+                if self._process.poll() is not None:
+                    return None
+            except (OSError, ValueError):
+                return None
+        return None
+
+    def close(self) -> None:
+        """End the warm process and everything in it."""
+        self._control.close()
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+
+
+# ---------------------------------------------------------------- commands
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the grader's own environment but the path to programs."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(PROJECT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": "/tmp/matplotlib",
+        "KERAS_HOME": "/tmp/keras",
+        "LABSUPPORT_STATE": "/tmp/labsupport",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    } | {name: os.environ[name] for name in ("OPENBLAS_CORETYPE",) if name in os.environ}
+
+
+def _command(mode: str, control: int, kind: str, also: tuple[Path, ...]) -> list[str]:
+    inner = [sys.executable, "-P" if sys.version_info >= (3, 11) else "-s", "-m"]
+    inner += ["labsupport.grading.server", str(control), kind, mode]
+    if mode == "trust":
+        return inner
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        raise ServerFailed("bwrap is not installed")
+    tree = _tree(also)
+    own = ["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    own += ["--unshare-cgroup-try", "--as-pid-1", "--die-with-parent", "--proc", "/proc"]
+    own += ["--dev", "/dev", "--tmpfs", "/tmp"]  # the warm process's; submissions get their own
+    if os.geteuid() != 0:
+        return [bwrap, *tree, *own, "--remount-ro", "/dev", "--remount-ro", "/", "--", *inner]
+    # As root: lay the tree out, become an ordinary user, and go on as everybody else.
+    become = (
+        f"import os, sys; os.setgroups([]); os.setresgid({ORDINARY_USER}, {ORDINARY_USER}, "
+        f"{ORDINARY_USER}); os.setresuid({ORDINARY_USER}, {ORDINARY_USER}, {ORDINARY_USER}); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    outer = [bwrap, *tree, "--dev-bind", "/proc", "/proc", "--dev", "/dev", "--", sys.executable]
+    outer += ["-I", "-S", "-c", become]
+    return [*outer, bwrap, "--ro-bind", "/", "/", *own, "--remount-ro", "/dev", "--", *inner]
+
+
+def _tree(also: tuple[Path, ...]) -> list[str]:
+    """bubblewrap's options for the files that the warm process sees."""
+    words: list[str] = []
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        path = Path("/", name)
+        if path.is_symlink():
+            words += ["--symlink", os.readlink(path), str(path)]
+        elif path.exists():
+            words += ["--ro-bind", str(path), str(path)]
+    words += ["--ro-bind", "/usr", "/usr"]
+    for name in ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime"):
+        words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    words += ["--dir", "/tmp", "--dir", "/var/tmp"]
+    roots = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]}
+    roots |= {PROJECT / "labsupport", PROJECT / "notebooks", *also}
+    roots = {path for path in roots if not str(path).startswith("/usr/")}
+    parents = {parent for path in roots for parent in path.parents} - {Path("/")}
+    for path in sorted(parents):  # by themselves they would be closed to an ordinary user
+        words += ["--dir", str(path)]
+    for path in sorted(roots):
+        words += ["--ro-bind", str(path), str(path)]
+    keys = PROJECT / "labsupport" / "answer_keys"
+    return [*words, "--tmpfs", str(keys), "--remount-ro", str(keys)]

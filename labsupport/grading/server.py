@@ -1,0 +1,294 @@
+"""The warm process: imports once, forks for every submission. It runs no student's code itself.
+
+Started by `sandbox.Sandbox` as `python -m labsupport.grading.server CONTROL KIND MODE`. What a
+submission says and is told goes through a channel of its own that this process only hands on, so
+that nothing of one submission stays in the memory from which the next is forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, PR_SET_PDEATHSIG = 4, 38, 24, 1
+PR_SET_CHILD_SUBREAPER = 36
+NEW = 0x20000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
+WATCH = 0.05  # seconds between two looks at memory
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main(control_fd: int, kind: str, mode: str) -> None:
+    """Warm up, then start and stop submissions until the other side is gone."""
+    control = socket.socket(fileno=control_fd)
+    control.set_inheritable(False)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that nothing inside can interrupt pid 1
+    pin()
+    warm_up(kind)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    if len(os.listdir("/proc/self/task")) != 1:
+        sys.exit("There is more than one thread after the imports; forking would not be safe.")
+    gc.collect()
+    gc.freeze()
+    if mode == "trust":
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    control.send(b'{"ready": true}')
+    while True:
+        said, fds, _flags, _address = socket.recv_fds(control, 1 << 16, 1)
+        if not said:
+            os._exit(0)
+        message = json.loads(said)
+        if message["do"] == "start":
+            Submission(control, fds[0], message["limits"], mode).watch()
+
+
+def pin() -> None:
+    """Stay on one core: then no library starts threads at import that a fork would lose."""
+    with contextlib.suppress(OSError):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[os.getppid() % len(cores)]})
+
+
+def warm_up(kind: str) -> None:
+    """Import what the lessons of a kind import, and run nothing of TensorFlow."""
+    if kind == "probe":
+        return
+    from labsupport.grading import child, guard
+
+    for module in child.modules_of(kind):
+        import_module(module)
+    child.get_ready(kind)
+    guard.remember()
+
+
+# ---------------------------------------------------------------- one submission
+
+
+class Submission:
+    """The processes of one submission, seen from the warm process."""
+
+    def __init__(self, control: socket.socket, channel: int, limits: dict, mode: str):
+        self.control, self.limits, self.mode = control, limits, mode
+        self.memory = False
+        read, write = os.pipe()
+        self.keeper = os.fork()
+        if self.keeper == 0:
+            _guarded(lambda: keep(channel, limits, mode, write, [read, control.fileno()]))
+        os.close(channel)
+        os.close(write)
+        first = os.read(read, 20)
+        os.close(read)
+        self.first = int(first) if first else 0  # pid of the submission's first process
+
+    def watch(self) -> None:
+        """Until the other side says stop: look at memory, notice the end."""
+        ended = None
+        ending = os.pidfd_open(self.keeper)
+        try:
+            while True:
+                waiting = [self.control] if ended else [self.control, ending]
+                ready, _, _ = select.select(waiting, [], [], None if ended else WATCH)
+                if ending in ready:
+                    ended = self.end()
+                if self.control in ready:
+                    said = self.control.recv(1 << 16)
+                    if not ended and said and json.loads(said).get("gone"):
+                        ended = self.end() if select.select([ending], [], [], 0.2)[0] else None
+                    by_itself = ended
+                    if ended is None:
+                        self.end()
+                    if not said:
+                        os._exit(0)
+                    self.control.send(json.dumps({"ended": by_itself}).encode())
+                    return
+                if not ready and not ended and memory_used(self.keeper) > self.limits["memory"]:
+                    self.memory = True
+                    ended = self.end()
+        finally:
+            os.close(ending)
+
+    def end(self) -> dict:
+        """Kill what there is and wait until it is gone. Returns how the first process ended."""
+        if self.first:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.first, signal.SIGKILL)
+        _pid, status = os.waitpid(self.keeper, 0)
+        kill_rest(self.mode)
+        code = os.waitstatus_to_exitcode(status)
+        # The keeper passes on an exit code below 128, and 128 + n for signal n.
+        number = code - 128 if code >= 128 else 0
+        return {"code": code if code < 128 else 0, "signal": number, "memory": self.memory}
+
+
+def kill_rest(mode: str) -> None:
+    """Nothing but this process is left afterwards. In namespaces the kernel has seen to it."""
+    if mode == "trust":
+        for _ in range(100):
+            children = descendants()
+            if not children:
+                return
+            for pid in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            reap()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        reap()
+
+
+def reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    time.sleep(0)
+
+
+def descendants() -> list[int]:
+    """Every process below this one (it adopts those whose parents have ended)."""
+    found, todo = [], [os.getpid()]
+    while todo:
+        pid = todo.pop()
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            todo += map(int, words)
+            found += map(int, words)
+    return found
+
+
+def memory_used(keeper: int) -> int:
+    """Bytes that the submission's processes have for themselves."""
+    total = 0
+    for pid in descendants():
+        if pid == keeper:
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+            total += (int(resident) - int(shared)) * resource.getpagesize()
+    if total <= OWN_MEMORY:
+        return 0
+    exact = 0  # pages that a fork shares with others count by halves, thirds …
+    for pid in descendants():
+        if pid == keeper:
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    exact += int(line.split()[1]) * 1024
+    return exact
+
+
+#: Memory that needs no exact look: less than any limit plus what a fork shares with this process.
+OWN_MEMORY = 1 << 30
+
+
+# ---------------------------------------------------------------- on the way to students' code
+
+
+def _guarded(do) -> None:
+    """Run in a forked process, whatever happens; never return into the warm process's code."""
+    try:
+        do()
+    except BaseException as error:  # said on stderr, which the grader reads if all fails
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    finally:
+        os._exit(120)
+
+
+def keep(channel: int, limits: dict, mode: str, report: int, close: list[int]) -> None:
+    """The process between: makes the namespaces, and stays to see the first process's end."""
+    for fd in close:
+        os.close(fd)
+    if mode != "trust":
+        uid, gid = os.getuid(), os.getgid()
+        libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or /proc/self would be root's
+        _check(libc.unshare(NEW), "unshare")
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    first = os.fork()
+    if first == 0:
+        os.close(report)
+        _guarded(lambda: begin(channel, limits, mode))
+    os.close(channel)
+    os.write(report, str(first).encode())
+    os.close(report)
+    _pid, status = os.waitpid(first, 0)
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def begin(channel: int, limits: dict, mode: str) -> None:
+    """The submission's first process: shut all doors, then do as the channel says."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if mode != "trust":
+        lock_up(limits)
+    limit(limits)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    own = os.dup2(channel, 3) if channel != 3 else 3
+    os.closerange(4, 1 << 16)
+    from labsupport.grading import child
+
+    child.serve(socket.socket(fileno=own))
+    os._exit(0)
+
+
+def lock_up(limits: dict) -> None:
+    """Namespaces of one's own: an empty /tmp, a /proc without others, no way up again."""
+    none = b"none"
+    _check(libc.mount(none, b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
+    size = f"size={limits['file']},nr_inodes=4096,mode=700".encode()
+    flags = MS_NOSUID | MS_NODEV
+    _check(libc.mount(b"tmpfs", b"/tmp", b"tmpfs", flags, size), "mount /tmp")
+    _check(libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", flags, size), "mount /dev/shm")
+    _check(libc.mount(b"proc", b"/proc", b"proc", flags | MS_NOEXEC, None), "mount /proc")
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    for capability in range(64):
+        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    _check(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+    os.chdir("/tmp")
+
+
+def limit(limits: dict) -> None:
+    """Limits that the kernel keeps."""
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    for name, value in (
+        ("AS", size + 3 * limits["memory"]),
+        ("NPROC", limits["processes"]),
+        ("NOFILE", 512),
+        ("FSIZE", limits["file"]),
+        ("CORE", 0),
+        ("MSGQUEUE", 1 << 16),
+        ("MEMLOCK", 1 << 20),
+        ("CPU", int(limits["total"]) + 30),
+    ):
+        what = getattr(resource, f"RLIMIT_{name}")
+        _soft, hard = resource.getrlimit(what)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(what, (value, value))
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -1,0 +1,74 @@
+"""Which warm process a lesson needs: what its setup cells import decides."""
+
+from __future__ import annotations
+
+import ast
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from labsupport import exercises
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+#: Lessons whose probes handle TensorFlow's own objects: they run where the answer is. All other
+#: probes run outside, and call an answer that is not there.
+PROBED_INSIDE = frozenset(
+    {
+        "04_control_dependencies",
+        "05_batch_norm_from_tf_ops",
+        "06_update_ops",
+        "07_mnist",
+        "09_dropout_regression",
+        "10_today",
+        "11_clinic",
+    }
+)
+
+#: What students' own cells often import beside what the lesson does.
+USUAL = ("matplotlib.pyplot", "IPython.display", "IPython.core.inputtransformer2")
+
+
+@lru_cache
+def imports_of(lesson: str) -> frozenset[str]:
+    """The modules that the setup cells of a lesson's blank notebook import."""
+    notebook = json.loads((NOTEBOOKS / f"{lesson}.ipynb").read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for cell in notebook["cells"]:
+        if cell["metadata"].get("labsupport", {}).get("role") != "setup":
+            continue
+        for node in ast.walk(ast.parse("".join(cell["source"]))):
+            if isinstance(node, ast.Import):
+                found |= {name.name for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                inner = {f"{node.module}.{name.name}" for name in node.names}
+                found |= {node.module, *filter(_is_own_module, inner)}
+    return frozenset(found)
+
+
+def _is_own_module(name: str) -> bool:
+    """Whether a name is a module of this package, and not a function in one."""
+    path = NOTEBOOKS.parent.joinpath(*name.split("."))
+    return name.startswith("labsupport.") and (path.is_dir() or path.with_suffix(".py").exists())
+
+
+@lru_cache
+def kind_of(lesson: str) -> str:
+    """The kind of warm process that runs a lesson: "numpy", "tf1" or "tf2"."""
+    imported = imports_of(lesson)
+    for kind in ("tf1", "tf2"):
+        if f"labsupport.{kind}" in imported:
+            return kind
+    return "numpy"
+
+
+def modules_of(kind: str) -> list[str]:
+    """What a warm process of a kind imports, TensorFlow first."""
+    found = {
+        module
+        for lesson in exercises.LESSONS
+        if kind_of(lesson) == kind
+        for module in imports_of(lesson)
+    }
+    stack = [m for m in ("labsupport.tf1", "labsupport.tf2") if m in found]
+    return [*stack, *sorted(found - set(stack)), *USUAL]

@@ -1,0 +1,261 @@
+"""One submission tried in a sandbox and judged outside it.
+
+A process that dies, or has to be killed, costs what it was at: the cell or the exercise is noted,
+and the rest is tried again in a fresh process without it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from labsupport import exercises, keys
+from labsupport.grading import remote, wire
+from labsupport.grading.fresh import ClassKey, hidden_cases
+from labsupport.grading.program import Program
+from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
+from labsupport.grading.sandbox import Death, Limits, Sandbox
+from labsupport.grading.stacks import PROBED_INSIDE
+from labsupport.judge import judge, missing
+from labsupport.vocabulary import (
+    Case,
+    Exercise,
+    Observation,
+    Observations,
+    PartVerdict,
+    Trouble,
+    Verdict,
+)
+
+RESTARTS = 8
+
+ONLY_HIDDEN = (
+    "Right on the cases that `check` uses, but not on others. What does your code take for granted "
+    "about the sizes or the numbers that it is given?"
+)
+
+
+@dataclass
+class Tried:
+    """What came of trying a submission's answers on some cases.
+
+    seen: observations by exercise. absent: for an answer that is not there, a name nearly the same.
+    cells: the trouble of each cell that had one, by its number. events: for the instructor.
+    """
+
+    seen: dict[str, Observations] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    cells: dict[int, Trouble] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+
+
+def grade(
+    submission: Submission, program: Program, box: Sandbox, key: ClassKey, limits: Limits
+) -> Result:
+    """The verdict on a submission that could be read.
+
+    Raises `ServerFailed` if the sandbox itself is gone: the submission should be tried once more
+    in a new one.
+    """
+    own = exercises.of_lesson(submission.lesson)
+    cases = {e.id: hidden_cases(e, key.seed) for e in own}
+    tried = attempt(program, box, own, cases, limits)
+    verdicts = {e.id: _verdict(e, cases[e.id], key.key(e.id), tried, program) for e in own}
+    unexplained = [e for e in own if e.id in tried.seen and _wants_words(verdicts[e.id])]
+    public: dict[str, Verdict] = {}
+    if unexplained:
+        visible = {e.id: e.visible_cases() for e in unexplained}
+        again = attempt(program, box, unexplained, visible, limits)
+        for e in unexplained:
+            public[e.id] = _verdict(e, visible[e.id], keys.load(e.id), again, program)
+    names = {e.id: {m.id: m.name for m in key.key(e.id).mistakes} for e in own}
+    results = tuple(_result(verdicts[e.id], public.get(e.id), names[e.id]) for e in own)
+    return replace(
+        _about(submission),
+        status="graded",
+        seed=key.seed,
+        course=key.course,
+        exercises=results,
+        remarks=(*submission.remarks, *program.remarks),
+        events=tuple(tried.events),
+    )
+
+
+def refused(submission: Submission, key: ClassKey | None, seed: int, problem: str = "") -> Result:
+    """The verdict on a submission that cannot be graded: no points, and a sentence."""
+    own = exercises.of_lesson(submission.lesson) if submission.lesson else ()
+    return replace(
+        _about(submission),
+        seed=seed,
+        course=key.course if key else "",
+        exercises=tuple(_result(missing(e, ""), None, {}) for e in own),
+        problem=problem or submission.problem,
+    )
+
+
+def _about(submission: Submission) -> Result:
+    """A result that says only which submission it is about."""
+    return Result(
+        student=submission.student,
+        lesson=submission.lesson,
+        source=submission.source,
+        digest=submission.digest,
+        status="refused",
+        seed=0,
+        course="",
+        remarks=submission.remarks,
+        ids=dict(submission.ids),
+    )
+
+
+# ---------------------------------------------------------------- trying
+
+
+def attempt(
+    program: Program,
+    box: Sandbox,
+    own: Sequence[Exercise],
+    cases: Mapping[str, Sequence[Case]],
+    limits: Limits,
+) -> Tried:
+    """Run the program and observe its answers, in as many processes as it takes."""
+    tried = Tried()
+    end = time.monotonic() + limits.total
+    left_out: set[int] = set()
+    todo = list(own)
+    for _ in range(RESTARTS):
+        todo = [e for e in todo if e.id not in tried.seen and e.id not in tried.absent]
+        seconds = end - time.monotonic()
+        if not todo or seconds <= 0:
+            break
+        chosen = [n for n in range(len(program.cells)) if n not in left_out]
+        at: list[Exercise] = []
+        try:
+            with box.submission(limits) as channel:
+                session = remote.Session(channel, limits.grace)
+                _in_one_process(session, program, chosen, todo, cases, limits, seconds, tried, at)
+                continue
+        except remote.GONE as error:
+            gone, death = error, box.death
+        trouble = _trouble(gone, death)
+        if session.cell is not None:
+            number = chosen[session.cell]
+            left_out.add(number)
+            tried.cells[number] = trouble
+            tried.events.append(f"{program.cells[number].name} was left out: {_why(gone, death)}.")
+        elif at:
+            tried.seen[at[-1].id] = dict.fromkeys(
+                (case.id for case in cases[at[-1].id]), Observation(trouble=trouble)
+            )
+            tried.events.append(f"{at[-1].id}: {_why(gone, death)}.")
+        else:
+            tried.events.append(f"Its process was lost before any cell: {_why(gone, death)}.")
+    for e in todo:
+        if e.id not in tried.seen and e.id not in tried.absent:
+            late = Trouble("slow", "There was no time left for this exercise.")
+            tried.seen[e.id] = {case.id: Observation(trouble=late) for case in cases[e.id]}
+    return tried
+
+
+def _in_one_process(session, program, chosen, todo, cases, limits, seconds, tried, at) -> None:
+    """at: grows by the exercise that is being tried, for whoever catches the process's death."""
+    cells = [(program.cells[n].name, program.cells[n].source) for n in chosen]
+    troubles = session.run(cells, min(limits.cell, seconds), seconds)
+    for number, trouble in zip(chosen, troubles, strict=True):
+        if trouble is not None:
+            tried.cells[number] = trouble
+    for e in todo:
+        at.append(e)
+        found, value, handle, near = session.find(e.answer)
+        if not found:
+            tried.absent[e.id] = near
+            continue
+        inside = e.lesson in PROBED_INSIDE
+        tried.seen[e.id] = session.observe(e, value, handle, cases[e.id], inside)
+    if session.replaced:
+        names = ", ".join(dict.fromkeys(session.replaced))
+        tried.events.append(f"It replaced {names}; that was undone.")
+
+
+def _trouble(gone: Exception, death: Death | None) -> Trouble:
+    if isinstance(gone, wire.Late):
+        return Trouble("slow", "Stopped: it did not end in time.")
+    if isinstance(gone, wire.Malformed):
+        return Trouble("unusable", "It wrote where the grader listens, so nothing of it counts.")
+    return Trouble("unusable", f"Its process did not survive: {death or Death()}.")
+
+
+def _why(gone: Exception, death: Death | None) -> str:
+    if isinstance(gone, wire.Late):
+        return "it did not heed its time limit"
+    if isinstance(gone, wire.Malformed):
+        return f"it wrote to the grader's channel ({gone})"
+    return str(death or Death())
+
+
+# ---------------------------------------------------------------- judging
+
+
+def _verdict(
+    exercise: Exercise, cases: Sequence[Case], key, tried: Tried, program: Program
+) -> Verdict:
+    if exercise.id in tried.seen:
+        return judge(exercise, cases, key, tried.seen[exercise.id])
+    own = [
+        tried.cells[n]
+        for n, cell in enumerate(program.cells)
+        if cell.kind == "answer" and cell.name == exercise.id and n in tried.cells
+    ]
+    trouble = next((t for t in reversed(own) if t.kind != "not attempted"), None)
+    if trouble is not None:
+        parts = tuple(
+            PartVerdict(
+                part, trouble.kind, 0, trouble.text, "", "", trouble.line, trouble.line_number
+            )
+            for part in exercise.parts
+        )
+        return Verdict(exercise.id, exercise.title, exercise.answer, parts)
+    near = tried.absent.get(exercise.id, "")
+    hint = f" There is `{near}`: is the name misspelt?" if near else ""
+    return missing(exercise, f"There is no `{exercise.answer}` in this notebook.{hint}")
+
+
+def _wants_words(verdict: Verdict) -> bool:
+    """Whether a student could not be told what is wrong from the course's own words alone."""
+    return any(p.outcome in ("wrong", "raised", "slow", "unusable") for p in verdict.parts)
+
+
+def _result(hidden: Verdict, visible: Verdict | None, names: Mapping[str, str]) -> ExerciseResult:
+    """What is kept: points from the hidden cases; words that give nothing of them away.
+
+    names: of the known mistakes, by id.
+    """
+    twins = {p.part.id: p for p in visible.parts} if visible else {}
+    parts = tuple(_part(p, twins.get(p.part.id), names) for p in hidden.parts)
+    return ExerciseResult(hidden.exercise, hidden.title, parts)
+
+
+def _part(part: PartVerdict, twin: PartVerdict | None, names: Mapping[str, str]) -> PartResult:
+    kept = PartResult(part.part.id, part.part.title, part.points, part.part.points, part.outcome)
+    if part.outcome in ("right", "waiting"):
+        return kept
+    private = " ".join(filter(None, (part.message, part.where and f"({part.where})", part.line)))
+    kept = replace(kept, private=private)
+    if part.outcome == "mistake":
+        name = names[part.mistake]  # the message may go on with what an error said
+        return replace(
+            kept, message=name, question=part.question, mistake=part.mistake, mistake_name=name
+        )
+    if part.outcome == "not attempted" or twin is None:
+        # Nothing of the hidden cases has been seen by whoever wrote this message.
+        return replace(kept, message=part.message, line=part.line, line_number=part.line_number)
+    if twin.outcome in ("right", "waiting"):
+        return replace(kept, message=ONLY_HIDDEN)
+    return replace(
+        kept,
+        message=twin.message,
+        question=twin.question,
+        line=twin.line,
+        line_number=twin.line_number,
+    )
