@@ -130,10 +130,11 @@ def name_mistake(
 def _is_evidence(mistaken: Observations, own: set[Cell], agrees_everywhere: bool) -> bool:
     """Two answers that merely raise the same class of error need not make the same mistake.
 
-    They do if they agree in everything else, and there is something else.
+    They do if they agree in everything else, and there is something else; or if only this mistake
+    raises that class.
     """
     raises = {case for case, observation in mistaken.items() if observation.trouble}
-    if any(case not in raises for case, _ in own):
+    if any(case not in raises or mistaken[case].trouble.tells for case, _ in own):
         return True
     return agrees_everywhere and len(raises) < len(mistaken)
 

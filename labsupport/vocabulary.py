@@ -26,6 +26,10 @@ class Unusable(Exception):
     """Raised by a probe, with a sentence for the student, when it cannot work with the answer."""
 
 
+#: Raised for one reason only where an answer builds a graph (see `exercises.tf_common`).
+TELLING = frozenset({"OperatorNotAllowedInGraphError"})
+
+
 @dataclass(frozen=True)
 class Trouble:
     """Why a case has no observation.
@@ -44,6 +48,11 @@ class Trouble:
     def error(self) -> str:
         """Name of the exception class, "" if none was raised."""
         return self.text.partition(":")[0] if self.kind == "raised" else ""
+
+    @property
+    def tells(self) -> bool:
+        """Whether the error's class alone says which mistake was made."""
+        return self.error in TELLING
 
 
 class Elsewhere(Exception):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,29 @@ REFUSED = {
     "NumPy on a tensor": (lambda t, x, count, flag: np.sqrt(x), "NumPy cannot compute"),
     "a Python if": (lambda t, x, count, flag: x if flag else count, "Python's `if`"),
     "a loop": (lambda t, x, count, flag: [row for row in x], "looped over"),
+    "no list": (
+        lambda t, x, count, flag: t.tf.control_dependencies(count.assign(1.0)).__enter__(),
+        "takes one list",
+    ),
+    "a list in a list": (
+        lambda t, x, count, flag: t.tf.control_dependencies([[x]]).__enter__(),
+        "takes one list",
+    ),
+    "a session": (lambda t, x, count, flag: t.tf.Session().run(count), "A session runs something"),
+    "eval": (lambda t, x, count, flag: x.eval(), "A session runs something"),
+    "branches that differ": (
+        lambda t, x, count, flag: t.tf.cond(flag, lambda: (x, [x]), lambda: (x, [])),
+        "should return alike",
+    ),
+    "a shape that does not fit": (
+        lambda t, x, count, flag: t.tf.assign(count, x),
+        "The shape of `count` is (), and that of what you assign (?, 3).",
+    ),
+    "the other TensorFlow": (
+        lambda t, x, count, flag: sys.modules["tensorflow"].assign(count, 1.0),
+        "This `tf` is TensorFlow 2, which has no `assign`",
+    ),
+    "eager habits": (lambda t, x, count, flag: x.numpy(), "no `.numpy()`"),
     "nobody feeds": (lambda t, x, count, flag: t.unfed("z") + 1.0, "placeholder `z`"),
     "no value": (
         lambda t, x, count, flag: t.tf.Variable(1.0, name="w", collections=[]) + 1.0,
@@ -54,6 +79,21 @@ REFUSED = {
 def test_refusals_are_sentences(what):
     build, words = REFUSED[what]
     assert words in said(build)
+
+
+def test_only_pythons_if_is_taken_for_evidence():
+    def trouble(build):
+        def probe(answer, inputs):
+            with trial() as t:
+                return {"out": t.build(answer, t.placeholder([1.0], "x"), t.flag(), name="a")}
+
+        exercise = Exercise("tried", "", "", "answer", (), lambda rng: [], probe, ())
+        return observe(exercise, build, [Case("one", "one case", {})])["one"].trouble
+
+    assert trouble(lambda x, flag: x if flag else 0).tells
+    assert trouble(lambda x, flag: max(x[0], x[0])).tells
+    assert not trouble(lambda x, flag: list(x)).tells
+    assert not trouble(lambda x, flag: np.mean(x)).tells
 
 
 def test_another_graph(tf):

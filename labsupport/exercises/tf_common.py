@@ -24,7 +24,9 @@ graph, and runs that:
   that the answer makes. A variable whose initial value is another variable's works.
 - Errors become sentences: `build` and `run` raise `Unusable` (or an error of the same class with a
   plain message, so that the student's own line is shown) for graphs mixed up, placeholders that
-  nobody feeds, variables without a value, NumPy functions and Python's `if` on a tensor.
+  nobody feeds, variables without a value, NumPy functions and Python's `if` on a tensor, sessions
+  that run while the graph is being built, `tf.control_dependencies` without a list.
+  Python's `if` alone raises OperatorNotAllowedInGraphError, so that the judge can name it.
   Where a known mistake fails in this way in every case, observe the sentence: `t.attempt(fetch)`
   returns it as an `Odd` value in place of numbers, and values can be compared and named.
 - Grappler is off, so that what runs is the graph as it was written.
@@ -36,7 +38,9 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import re
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -123,12 +127,16 @@ class Trial:
         """Call the answer, which should be a function that builds a part of this graph."""
         try:
             return call(answer, *arguments, name=name)
-        except (NotImplementedError, TypeError, ValueError) as error:
+        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
             plain_words = _about_building(error)
             if plain_words is None:
                 raise
-            kind = TypeError if isinstance(error, NotImplementedError) else type(error)
+            kind = type(error)
+            if kind not in (AttributeError, TypeError, ValueError) and plain_words != PYTHONS_IF:
+                kind = TypeError
             raise kind(plain_words).with_traceback(error.__traceback__) from None
+        except self.tf.errors.OpError as error:
+            raise RuntimeError(RUNS_TOO_EARLY).with_traceback(error.__traceback__) from None
 
     def fetchable(self, value: Any, what: str, operations: bool = True) -> Any:
         """What `run` can fetch: a tensor of this graph, or (if allowed) an operation or variable.
@@ -236,27 +244,69 @@ class Trial:
 # ---------------------------------------------------------------- errors, in plain words
 
 
+PYTHONS_IF = (
+    "Python's `if`, `and`, `or` and `not` ask for a value now, and a tensor has none while "
+    "the graph is being built."
+)
+RUNS_TOO_EARLY = (
+    "A session runs something here, while the graph is still being built: nothing is fed yet, and "
+    "a new session has no values for the variables. Your function should only build."
+)
+
+
 def _about_building(error: Exception) -> str | None:
     """Plain words for an error met while building a graph; None if its own will do."""
     text = str(error)
+    if isinstance(error, AttributeError):
+        return _about_names(text)
+    if "a Tensor or Operation" in text or "not iterable" in text or "Iterating over" in text:
+        if "control_dependencies" in _names_on_the_way(error):
+            return (
+                "`tf.control_dependencies` takes one list of operations: in square brackets even "
+                "if it is a single one, and without lists in it."
+            )
     if "to a numpy array" in text and "symbolic" in text:
         return (
             "NumPy cannot compute with a tensor: it has no value while the graph is being built. "
             "Use the function of the same name in `tf`."
         )
     if "as a Python `bool`" in text:
-        return (
-            "Python's `if`, `and`, `or` and `not` ask for a value now, and a tensor has none while "
-            "the graph is being built."
-        )
+        return PYTHONS_IF
     if "Iterating over a symbolic" in text:
         return "A tensor cannot be looped over while the graph is being built: it has no value yet."
+    if "same nested structure" in text:
+        return (
+            "The two functions of `tf.cond` return different things. They should return alike: as "
+            "many tensors, nested in the same way."
+        )
+    if "Shape mismatch" in text and "Cannot assign" in text:
+        name = text.partition("variable '")[2].partition(":")[0].strip()
+        shapes = re.findall(r"shape (\(.*?\))", text)
+        if name and len(shapes) == 2:
+            return f"The shape of `{name}` is {shapes[0]}, and that of what you assign {shapes[1]}."
     if "from the same graph" in text or "not an element of this graph" in text:
         return (
             "Something from another graph is used here. Use what the function is given, and make "
             "everything else inside the function."
         )
     return None
+
+
+def _about_names(text: str) -> str | None:
+    if "module 'tensorflow'" in text or "module 'tensorflow._api.v2" in text:
+        name = text.rpartition("attribute ")[2].strip("'")
+        return (
+            f"This `tf` is TensorFlow 2, which has no `{name}`. Has an `import` put it in the place "
+            "of the course's? Run the page's first cell again: `from labsupport.tf1 import tf`."
+        )
+    if "'SymbolicTensor' object has no attribute 'numpy'" in text:
+        return "A tensor has no value, and no `.numpy()`, while the graph is being built."
+    return None
+
+
+def _names_on_the_way(error: Exception) -> set[str]:
+    """Names of the functions that an error passed through."""
+    return {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
 
 
 def _about_running(error: Any) -> str:
