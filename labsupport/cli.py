@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
+from pathlib import Path
 
 
 def main(argv: list[str]) -> int:
@@ -23,6 +25,42 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--execute", action="store_true", help="run notebooks though unchanged")
     build.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     build.set_defaults(run=_build)
+
+    grade = commands.add_parser(
+        "grade",
+        help="grade submissions",
+        description="Grade a folder per student, a flat folder or zip from Canvas or Moodle, or "
+        "one notebook. Interrupt it at any moment: the same command goes on where it was.",
+        epilog="exit codes: 0 every submission has a verdict; 1 nothing was graded (the sentence "
+        "says why); 2 wrong usage; 3 students' code cannot be kept apart on this machine; 130 "
+        "stopped with Ctrl-C.",
+    )
+    grade.add_argument("submissions", type=Path, metavar="SUBMISSIONS")
+    grade.add_argument("-o", "--output", type=Path, required=True, metavar="GRADES")
+    grade.add_argument(
+        "--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="at one time"
+    )
+    grade.add_argument(
+        "--seed",
+        type=int,
+        metavar="S",
+        help="of the hidden cases; by default the one that GRADES was graded with, or a new one",
+    )
+    grade.add_argument("--scheduler", default="", metavar="ADDRESS", help="of a Dask cluster")
+    grade.add_argument(
+        "--trust",
+        action="store_true",
+        help="run without isolation: for your own notebooks only, never for students'",
+    )
+    grade.set_defaults(run=_grade)
+
+    report = commands.add_parser("report", help="rebuild the reports from stored verdicts")
+    report.add_argument("grades", type=Path, metavar="GRADES")
+    report.set_defaults(run=_report)
+
+    release = commands.add_parser("release", help="the student's bundle: no answer in it")
+    release.add_argument("-o", "--output", type=Path, required=True, metavar="ZIP")
+    release.set_defaults(run=_release)
 
     progress = commands.add_parser("progress", help="your points, lesson by lesson")
     progress.set_defaults(run=_progress)
@@ -50,6 +88,47 @@ def _build(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be at least 1")
+    return number
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    command = _from_whole_course("labsupport.grading.command")
+    return command.grade(arguments) if command else 1
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    command = _from_whole_course("labsupport.grading.command")
+    return command.report(arguments.grades) if command else 1
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    release = _from_whole_course("labsupport.release")
+    if release is None:
+        return 1
+    try:
+        written = release.write(arguments.output)
+    except (release.CannotRelease, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{arguments.output}: {written} files, no answers.")
+    return 0
+
+
+def _from_whole_course(module: str):
+    """A module that the student's bundle does not have; None after a sentence that says so."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("labsupport"):
+            raise
+        print("This is the student's bundle: it grades and releases nothing.", file=sys.stderr)
+        return None
 
 
 def _progress(_arguments: argparse.Namespace) -> int:

@@ -1,0 +1,95 @@
+"""`grade` and `report` as commands: what they say, and their exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from labsupport.grading import fresh, gradebook, reading, reports, runner, sandbox
+
+CANNOT_ISOLATE = 3
+
+
+def grade(arguments: argparse.Namespace) -> int:
+    """Grade, write the reports, say what there is. Returns the exit code."""
+    from tqdm import tqdm
+
+    def bar(total: int):
+        return tqdm(total=total, unit="notebook", disable=None if total else True)
+
+    started = time.monotonic()
+    try:
+        summary = runner.grade(
+            arguments.submissions,
+            arguments.output,
+            jobs=arguments.jobs,
+            seed=arguments.seed,
+            trust=arguments.trust,
+            scheduler=arguments.scheduler,
+            say=lambda line: print(line, flush=True),
+            bar=bar,
+        )
+    except sandbox.CannotIsolate as error:
+        print(error, file=sys.stderr)
+        return CANNOT_ISOLATE
+    except (reading.CannotRead, fresh.NoKey, gradebook.Locked, sandbox.ServerFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = error.filename or arguments.output
+        print(f"{where}: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    except runner.Interrupted as stopped:
+        print(f"\nStopped; {stopped} verdicts are kept. The same command goes on.", file=sys.stderr)
+        return 130
+    seconds = time.monotonic() - started
+    facts = {**summary.facts, "jobs": arguments.jobs}
+    _store_facts(arguments.output, facts)
+    _write_reports(arguments.output, summary.results, facts)
+    refused = sum(r.status == "refused" for r in summary.results)
+    print(
+        f"{len(summary.results)} submissions: {summary.graded} graded in {seconds:.0f} s, "
+        f"{summary.unchanged} unchanged, {refused} that could not be read. Isolation: "
+        f"{facts['isolation']}. See {arguments.output / 'class.html'}."
+    )
+    return 0
+
+
+def report(grades: Path) -> int:
+    """Write the reports anew from the stored verdicts."""
+    try:
+        results = gradebook.Gradebook(grades).load()
+        if not results:
+            print(f"There are no verdicts in {grades}.", file=sys.stderr)
+            return 1
+        _write_reports(grades, results, _stored_facts(grades))
+    except OSError as error:
+        print(f"{error.filename or grades}: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    print(f"{len(results)} verdicts. See {grades / 'class.html'}.")
+    return 0
+
+
+def _write_reports(grades: Path, results, facts) -> None:
+    for sentence in reports.write_all(grades, results, facts=facts):
+        print(sentence)
+
+
+def _store_facts(grades: Path, facts: dict) -> None:
+    """Beside the seed, what the reports say of the run."""
+    file = grades / "grading.json"
+    partial = file.with_suffix(".part")
+    partial.write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    os.replace(partial, file)
+
+
+def _stored_facts(grades: Path) -> dict:
+    try:
+        stored = json.loads((grades / "grading.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
