@@ -57,7 +57,7 @@ class Limits:
     total: float = 120.0
     grace: float = 2.0
     memory: int = 2 << 30
-    processes: int = 256
+    processes: int = 128
     file: int = 64 << 20
 
 
@@ -200,7 +200,7 @@ class Sandbox:
         except OSError:
             self.close()
             raise ServerFailed("the warm process is gone") from None
-        said = self._hear(10)
+        said = self._hear(60)
         if said is None or "ended" not in said:
             self.close()
             raise ServerFailed("the warm process does not answer")

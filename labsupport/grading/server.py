@@ -25,6 +25,7 @@ PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, PR_SET_PDEATHSIG = 4, 38,
 PR_SET_CHILD_SUBREAPER = 36
 NEW = 0x20000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
+NICENESS = 5  # of submissions: so that this process is heard among a hundred of theirs
 WATCH = 0.05  # seconds between two looks at memory
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -35,13 +36,17 @@ def main(control_fd: int, kind: str, mode: str) -> None:
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that nothing inside can interrupt pid 1
-    pin()
+    core, cores = pin()
     warm_up(kind)
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, cores)  # where a submission keeps its core busy, there is another
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     if len(os.listdir("/proc/self/task")) != 1:
         sys.exit("There is more than one thread after the imports; forking would not be safe.")
     gc.collect()
     gc.freeze()
+    global OWN_MEMORY
+    OWN_MEMORY = _anonymous(os.getpid())
     if mode == "trust":
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     control.send(b'{"ready": true}')
@@ -51,14 +56,19 @@ def main(control_fd: int, kind: str, mode: str) -> None:
             os._exit(0)
         message = json.loads(said)
         if message["do"] == "start":
-            Submission(control, fds[0], message["limits"], mode).watch()
+            Submission(control, fds[0], message["limits"], mode, core).watch()
 
 
-def pin() -> None:
-    """Stay on one core: then no library starts threads at import that a fork would lose."""
+def pin() -> tuple[int, set[int]]:
+    """Stay on one core: then no library starts threads at import that a fork would lose.
+
+    Returns the core, and those that there are.
+    """
+    cores = os.sched_getaffinity(0)
+    core = sorted(cores)[int.from_bytes(os.urandom(2), "big") % len(cores)]
     with contextlib.suppress(OSError):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[os.getppid() % len(cores)]})
+        os.sched_setaffinity(0, {core})
+    return core, cores
 
 
 def warm_up(kind: str) -> None:
@@ -79,13 +89,13 @@ def warm_up(kind: str) -> None:
 class Submission:
     """The processes of one submission, seen from the warm process."""
 
-    def __init__(self, control: socket.socket, channel: int, limits: dict, mode: str):
+    def __init__(self, control: socket.socket, channel: int, limits: dict, mode: str, core: int):
         self.control, self.limits, self.mode = control, limits, mode
         self.memory = False
         read, write = os.pipe()
         self.keeper = os.fork()
         if self.keeper == 0:
-            _guarded(lambda: keep(channel, limits, mode, write, [read, control.fileno()]))
+            _guarded(lambda: keep(channel, limits, mode, core, write, [read, control.fileno()]))
         os.close(channel)
         os.close(write)
         first = os.read(read, 20)
@@ -113,7 +123,11 @@ class Submission:
                         os._exit(0)
                     self.control.send(json.dumps({"ended": by_itself}).encode())
                     return
-                if not ready and not ended and memory_used(self.keeper) > self.limits["memory"]:
+                if (
+                    not ready
+                    and not ended
+                    and memory_used(self.keeper, self.mode) > self.limits["memory"]
+                ):
                     self.memory = True
                     ended = self.end()
         finally:
@@ -168,30 +182,31 @@ def descendants() -> list[int]:
     return found
 
 
-def memory_used(keeper: int) -> int:
-    """Bytes that the submission's processes have for themselves."""
-    total = 0
-    for pid in descendants():
-        if pid == keeper:
-            continue
-        with contextlib.suppress(OSError, ValueError):
-            resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
-            total += (int(resident) - int(shared)) * resource.getpagesize()
-    if total <= OWN_MEMORY:
+def memory_used(keeper: int, mode: str) -> int:
+    """Bytes that the submission's processes have for themselves, at the least.
+
+    Of each, what it has beyond all that it can share with this process. Pages that its own forks
+    share count for each of them.
+    """
+    pids = descendants() if mode == "trust" else others()
+    return sum(max(0, _anonymous(pid) - OWN_MEMORY) for pid in pids if pid != keeper)
+
+
+def others() -> list[int]:
+    """Every other process of this namespace."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+
+def _anonymous(pid: int) -> int:
+    try:
+        resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+    except (OSError, ValueError):
         return 0
-    exact = 0  # pages that a fork shares with others count by halves, thirds …
-    for pid in descendants():
-        if pid == keeper:
-            continue
-        with contextlib.suppress(OSError, ValueError):
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    exact += int(line.split()[1]) * 1024
-    return exact
+    return (int(resident) - int(shared)) * resource.getpagesize()
 
 
-#: Memory that needs no exact look: less than any limit plus what a fork shares with this process.
-OWN_MEMORY = 1 << 30
+#: What a fork can share with this process; known when it is warm.
+OWN_MEMORY = 0
 
 
 # ---------------------------------------------------------------- on the way to students' code
@@ -207,7 +222,7 @@ def _guarded(do) -> None:
         os._exit(120)
 
 
-def keep(channel: int, limits: dict, mode: str, report: int, close: list[int]) -> None:
+def keep(channel: int, limits: dict, mode: str, core: int, report: int, close: list[int]) -> None:
     """The process between: makes the namespaces, and stays to see the first process's end."""
     for fd in close:
         os.close(fd)
@@ -221,6 +236,9 @@ def keep(channel: int, limits: dict, mode: str, report: int, close: list[int]) -
     first = os.fork()
     if first == 0:
         os.close(report)
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {core})
+            os.nice(NICENESS)
         _guarded(lambda: begin(channel, limits, mode))
     os.close(channel)
     os.write(report, str(first).encode())
