@@ -7,13 +7,15 @@ A program is a function `program(sizes, speed)`. It builds and starts a network 
                             that the step saw, from before it changed anything
     predict(images)         the logits for new images
 
-The instruments know nothing but these two, so they fit NumPy and TensorFlow alike; `assignments`
-alone looks into a graph. None of them knows what is wrong.
+The instruments know nothing but these two, so they fit NumPy and TensorFlow alike; two of them look
+further: `moving_statistics` at what a program keeps, `assignments` into its graph. None of them
+knows what is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -91,12 +93,26 @@ def course(program: Callable, epochs: int = 4) -> tuple[Bed, dict[str, list[floa
     return bed, curves
 
 
+def accuracy_by_batch(program: Callable, sizes: tuple[int, ...] = (50, 10, 1)) -> dict[int, float]:
+    """Accuracy on the new digits, in their order, by the size of the batches they come in.
+
+    Trained anew for each size: a program may not be the same after it was asked.
+    """
+    new_x, new_y = digits()[2:]
+    found = {}
+    for size in sizes:
+        bed = trained(program, epochs=4)
+        logits = [bed.predict(new_x[i : i + size]) for i in range(0, len(new_x), size)]
+        found[size] = accuracy(np.concatenate(logits), new_y)
+    return found
+
+
 # ---------------------------------------------------------------- instruments
 
 
-def trained(program: Callable) -> Bed:
+def trained(program: Callable, epochs: int = 2) -> Bed:
     """A bed of its own for each measurement: some measurements leave traces."""
-    return course.__wrapped__(program, epochs=2)[0]
+    return course.__wrapped__(program, epochs)[0]
 
 
 def twice(program: Callable) -> tuple[np.ndarray, np.ndarray]:
@@ -164,6 +180,94 @@ def one_unit(program: Callable, copies: int = 400) -> tuple[np.ndarray, np.ndarr
     return seen[:, column], predicted[:, column]
 
 
+def moving_statistics(
+    program: Callable, steps: int = 60, questions: int = 20
+) -> dict[str, np.ndarray]:
+    """What a program keeps of its batches: one hidden unit's values, after each call.
+
+    First come `steps` training steps, then `questions` predictions for the negatives of ten digits
+    each. A moving statistic is what has a number for each hidden unit and is not trained: variables
+    of the graphs that ran, or arrays that `learn` and `predict` share.
+    """
+    bed, (x, y), rng = admit(program), digits()[:2], np.random.RandomState(0)
+    sessions: dict[Any, str] = {}
+    with _sessions_watched(lambda session, _: sessions.setdefault(session, "training")):
+        bed.learn(x[:10], y[:10])
+    with _sessions_watched(lambda session, _: sessions.setdefault(session, "predicting")):
+        bed.predict(x[:10])
+
+    looks = _variables_kept(sessions) | _arrays_kept(bed)
+    bed_looks = list(looks.items())
+    kept = {name: [look()] for name, look in bed_looks}
+    for i in range(steps + questions):
+        if i < steps:
+            rows = rng.choice(len(x), 10)
+            bed.learn(x[rows], y[rows])
+        else:
+            bed.predict(1 - x[10 * i : 10 * i + 10])
+        for name, look in bed_looks:
+            kept[name].append(look())
+    return {name: np.array(values) for name, values in kept.items()}
+
+
+def _variables_kept(sessions: dict[Any, str]) -> dict[str, Callable[[], float]]:
+    """A way to read the first unit of each moving statistic, by its name."""
+    from labsupport.tf1 import tf
+
+    looks = {}
+    for session, use in sessions.items():
+        with session.graph.as_default():
+            trained = {v.name for v in tf.trainable_variables()}
+            there = [v for v in tf.global_variables() if v.name not in trained]
+            for variable in there:
+                if variable.shape.as_list() == [MNIST[1]] and variable.dtype.base_dtype.is_floating:
+                    name = variable.op.name + ("" if use == "training" else " (where it predicts)")
+                    first = variable.value()[0]
+                    looks[name] = lambda session=session, first=first: float(session.run(first))
+    return looks
+
+
+def _arrays_kept(bed: Bed) -> dict[str, Callable[[], float]]:
+    """The same for a program without a graph: arrays that both of its functions see."""
+    cells, todo = {}, [bed.learn, bed.predict]
+    while todo:
+        function = todo.pop()
+        if not hasattr(function, "__closure__"):
+            continue
+        names = function.__code__.co_freevars
+        for name, cell in zip(names, function.__closure__ or (), strict=True):
+            if id(cell) not in {id(known) for known in cells.values()}:
+                cells[name] = cell
+                if callable(cell.cell_contents):
+                    todo.append(cell.cell_contents)
+    return {
+        name: lambda cell=cell: float(cell.cell_contents[0])
+        for name, cell in sorted(cells.items())
+        if np.shape(cell.cell_contents) == (MNIST[1],)
+    }
+
+
+@contextlib.contextmanager
+def _sessions_watched(see: Callable[[Any, Any], None]) -> Iterator[None]:
+    """Within the block every `session.run` is traced; `see` gets the session and what ran in it."""
+    from labsupport.tf1 import tf
+
+    session_run = tf.Session.run
+
+    def run(session, fetches, feed_dict=None, **_given):
+        record, options = tf.RunMetadata(), tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+        found = session_run(session, fetches, feed_dict, options=options, run_metadata=record)
+        stats = record.step_stats.dev_stats
+        see(session, {node.node_name for device in stats for node in device.node_stats})
+        return found
+
+    tf.Session.run = run
+    try:
+        yield
+    finally:
+        tf.Session.run = session_run
+
+
 def assignments(program: Callable) -> list[tuple[str, bool, bool]]:
     """What changes a variable: operation → variable, whether a step runs it, and a prediction.
 
@@ -172,15 +276,6 @@ def assignments(program: Callable) -> list[tuple[str, bool, bool]]:
     from labsupport.tf1 import tf
 
     x, y = digits()[:2]
-    session_run, ran = tf.Session.run, set()
-
-    def run(session, fetches, feed_dict=None, **_given):
-        record, options = tf.RunMetadata(), tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
-        found = session_run(session, fetches, feed_dict, options=options, run_metadata=record)
-        stats = record.step_stats.dev_stats
-        ran.update(node.node_name for device in stats for node in device.node_stats)
-        return found
-
     bed = admit(program)
     starts = {v.initializer.name for v in bed.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)}
     there = [
@@ -191,14 +286,11 @@ def assignments(program: Callable) -> list[tuple[str, bool, bool]]:
         and not operation.name.startswith("save")
     ]
     noted = []
-    tf.Session.run = run
-    try:
-        for use in (lambda: bed.learn(x[:10], y[:10]), lambda: bed.predict(x[:10])):
-            ran.clear()
+    for use in (lambda: bed.learn(x[:10], y[:10]), lambda: bed.predict(x[:10])):
+        ran = set()
+        with _sessions_watched(lambda _, names, ran=ran: ran.update(names)):
             use()
-            noted.append(set(ran))
-    finally:
-        tf.Session.run = session_run
+        noted.append(ran)
     return [
         (f"{name} → {_variable_of(bed.graph, name)}", name in noted[0], name in noted[1])
         for name in there

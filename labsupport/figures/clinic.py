@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from labsupport import clinic
 from labsupport.figures import BLUE, CYCLE, GREY, RED, Picture, canvas
@@ -18,6 +19,7 @@ INSTRUMENTS = {
     "after others": "new digits before and after a prediction for 500 negatives",
     "two modes": "one batch as predicted, and as a training step sees it, averaged",
     "without learning": "one prediction while training goes on at learning rate 0",
+    "moving statistics": "what the program keeps of its batches, call by call",
     "one unit": "a single hidden unit: 400 copies of a digit in training, and predicted",
     "assignments": "which operations change variables, and what runs them",
 }
@@ -49,6 +51,21 @@ def complaint(program: Callable) -> Picture:
     return Picture(figure, f"Accuracy after each epoch: {'; '.join(words)}.")
 
 
+def by_question(program: Callable) -> Picture:
+    """Accuracy on the same new digits, asked about in batches of 50, of 10, and one by one."""
+    found = clinic.accuracy_by_batch(program)
+    figure, (axes,) = canvas(width=6.0, height=2.7)
+    heights = list(found.values())
+    axes.bar(range(len(found)), heights, width=0.55, color=RED)
+    for i, height in enumerate(heights):
+        axes.text(i, height + 0.02, f"{100 * height:.0f} %", ha="center", color=RED)
+    axes.set_xticks(range(len(found)), [f"{size} at a time" for size in found])
+    axes.set(ylabel="accuracy on new digits", ylim=(0, 1))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    words = ", ".join(f"{size} at a time {100 * v:.0f} %" for size, v in found.items())
+    return Picture(figure, f"Accuracy on the same 500 new digits: {words}.")
+
+
 def examine(program: Callable, instrument: str) -> Picture:
     """One instrument laid on a program."""
     if instrument in AXES:
@@ -56,6 +73,7 @@ def examine(program: Callable, instrument: str) -> Picture:
         return _two_answers(*measure(program), across, up)
     return {
         "without learning": _trace,
+        "moving statistics": _kept,
         "one unit": _levels,
         "assignments": _table,
     }[instrument](program)
@@ -68,11 +86,49 @@ def _two_answers(first: np.ndarray, second: np.ndarray, across: str, up: str) ->
     axes.plot(first.ravel(), second.ravel(), "o", markersize=3, color=BLUE, alpha=0.4, mew=0)
     axes.set(xlabel=f"logits, {across}", ylabel=f"logits, {up}")
     off = float(np.abs(first - second).max() / first.std())
-    verdict = "all on the diagonal" if off < 0.01 else f"up to {off:.1g} standard deviations off it"
+    verdict = (
+        "all on the diagonal" if off < 0.01 else f"up to {_rounded(off)} standard deviations off it"
+    )
     same = float(np.mean(first.argmax(axis=1) == second.argmax(axis=1)))
     axes.set_title(f"{100 * same:.0f} % of the digits read alike")
     alt = f"Logits {across} against {up}: {verdict}; {100 * same:.0f} % of the digits read alike."
     return Picture(figure, alt)
+
+
+def _rounded(number: float) -> str:
+    """One digit that counts, and never a power of ten: 0.07, 0.9, 4, 20."""
+    return f"{float(f'{number:.1g}'):g}"
+
+
+def _kept(program: Callable) -> Picture:
+    steps, questions = 60, 20
+    kept = clinic.moving_statistics(program, steps, questions)
+    figure, (axes,) = canvas(width=8.0, height=3.0)
+    if not kept:
+        axes.set_axis_off()
+        axes.text(0, 0.5, "This program keeps nothing of its batches but what it trains.")
+        return Picture(figure, "No curves: this program keeps no moving statistics.")
+    low = min(v.min() for v in kept.values())
+    high = max(max(v.max() for v in kept.values()), low + 1)
+    places = _apart([v[-1] for v in kept.values()], 0.11 * (high - low))
+    words = []
+    for (name, values), colour, place in zip(kept.items(), CYCLE, places, strict=False):
+        axes.plot(values, color=colour, lw=1.4)
+        axes.text(steps + questions + 1, place, name, color=colour, va="center", fontsize=9.5)
+        middle, jump = values[steps], np.abs(np.diff(values[steps - 20 : steps + 1])).mean()
+        words.append(
+            f"{name}: from {values[0]:.2f} to {middle:.2f} in training, by {jump:.2f} a step at "
+            f"last; then to {values[-1]:.2f}"
+        )
+    axes.axvline(steps, color=GREY, lw=0.8, ls="--")
+    axes.set_xlim(0, 2.1 * (steps + questions))
+    axes.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
+    axes.set_xticks([0, 20, 40, 60, 80])
+    axes.spines["bottom"].set_bounds(0, steps + questions)
+    axes.set_title("60 training steps, then 20 predictions", fontsize=10, loc="left")
+    axes.set_xlabel("calls", x=0.24)
+    axes.set_ylabel("of one hidden unit")
+    return Picture(figure, f"Moving statistics of one hidden unit. {'; '.join(words)}.")
 
 
 def _trace(program: Callable) -> Picture:
@@ -114,6 +170,7 @@ def _bars(axes: Axes, levels: np.ndarray, shares: np.ndarray) -> None:
                       ha="center")  # fmt: skip
     reach = max(np.abs(levels).max(), 0.1)
     axes.set_xlim(-1.4 * reach, 1.4 * reach)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.axvline(0, color=GREY, lw=0.7, zorder=0)
 
 

@@ -14,8 +14,8 @@ def mended(*changes):
 
 mistake(
     "not-mended",
-    "The diagnosis is right, and the program is as it came",
-    "Which line of the program does what your diagnosis says?",
+    "The program still does what it did when it came",
+    "Which of its lines does what your diagnosis says? If there is none, is it the right one?",
     see="F56; pkmital/tensorflow_tutorials#8",
 )(("still", program()))
 
@@ -38,7 +38,7 @@ mistake(
 
 mistake(
     "mended-but-misnamed",
-    "The mend is right, but nothing was lost on the way: it never moved",
+    "Nothing was lost on the way: the statistics never moved",
     "Is there a way from training to prediction on which something could get lost?",
     see="F67",
 )(("lost", mended()))
@@ -110,3 +110,10 @@ variant("the update is fetched with the step")(
         ),
     )
 )
+
+mistake(
+    "slow",
+    "The statistics now follow much more slowly than they were meant to",
+    "What was the weight of the old value when the program came, and what is it now?",
+    see="B30",
+)(("still", mended(("decay=0.9", "decay=0.99"))))

@@ -14,8 +14,8 @@ def mended(*changes):
 
 mistake(
     "not-mended",
-    "The diagnosis is right, and the program is as it came",
-    "Which line of the program does what your diagnosis says?",
+    "The program still does what it did when it came",
+    "Which of its lines does what your diagnosis says? If there is none, is it the right one?",
     see="H77; aymericdamien/TensorFlow-Examples#133",
 )(("noisy", program()))
 
@@ -35,10 +35,7 @@ mistake(
 
 mistake(
     "mended-but-misnamed",
-    (
-        "The mend is right, but the answers did not depend on the neighbours: they were drawn "
-        "anew each time"
-    ),
+    "The answers did not depend on the neighbours: they were drawn anew each time",
     "Is there a mean over the batch anywhere in this program?",
     see="C33",
 )(("borrowed", mended()))
@@ -88,3 +85,17 @@ variant("tf.layers.dropout with a flag")(
         ),
     )
 )
+
+mistake(
+    "turned-round",
+    "Prediction still drops units, and training now drops another share",
+    "Which of the two numbers that the program knows changes between training and prediction?",
+    see="H84",
+)(("noisy", program(("tf.nn.dropout(h, dropout)", "tf.nn.dropout(h, 1 - dropout)"))))
+
+mistake(
+    "rate-for-keep",
+    "Prediction now drops every unit: all images get the same answer",
+    "`keep_prob` is 1.0 in prediction. What does that number mean to the argument you give it to?",
+    see="H84",
+)(("noisy", mended(("tf.nn.dropout(h, keep_prob)", "tf.nn.dropout(h, rate=keep_prob)"))))

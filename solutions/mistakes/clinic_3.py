@@ -14,8 +14,8 @@ def mended(*changes):
 
 mistake(
     "not-mended",
-    "The diagnosis is right, and the program is as it came",
-    "Which line of the program does what your diagnosis says?",
+    "The program still does what it did when it came",
+    "Which of its lines does what your diagnosis says? If there is none, is it the right one?",
     see="B18; d2l-ai/d2l-en#2213",
 )(("forgetful", program()))
 
@@ -38,11 +38,8 @@ mistake(
 
 mistake(
     "mended-but-misnamed",
-    (
-        "The mend is right, but the statistics were those of the last training batch, not of "
-        "the batch asked about"
-    ),
-    "What did `one at a time` show before the mend?",
+    "The statistics were those of the last training batch, not of the batch asked about",
+    "What does `one at a time` show of the program as it came?",
     see="C33",
 )(("borrowed", mended()))
 
@@ -123,3 +120,10 @@ variant("in small steps towards the batch")(
         ),
     )
 )
+
+mistake(
+    "slow",
+    "The statistics now follow much more slowly than they were meant to",
+    "What was the weight of the old value when the program came, and what is it now?",
+    see="B30",
+)(("forgetful", mended(("np.ones(hidden), 0.9", "np.ones(hidden), 0.99"))))

@@ -14,8 +14,8 @@ def mended(*changes):
 
 mistake(
     "not-mended",
-    "The diagnosis is right, and the program is as it came",
-    "Which line of the program does what your diagnosis says?",
+    "The program still does what it did when it came",
+    "Which of its lines does what your diagnosis says? If there is none, is it the right one?",
     see="F62; arahusky/Tensorflow-Segmentation#15",
 )(("borrowed", program()))
 
@@ -35,15 +35,15 @@ mistake(
 
 mistake(
     "mended-but-misnamed",
-    "The mend is right, but prediction moved nothing before",
-    "What did `after others` show before the mend?",
+    "Prediction moved nothing in the program as it came",
+    "What does `after others` show of it?",
     see="B32",
 )(("leaky", mended()))
 
 mistake(
     "never-fed",
-    "Now training is in prediction mode too: it is not normalized, and nothing moves",
-    "Which value has `training` in a step, and who gives it?",
+    "Now training does not normalize either, and nothing moves",
+    "What makes a step use its batch: which value has `training` in it, and who gives it?",
     see="public notebooks: flag not fed at train; F62",
 )(("borrowed", mended((", training: True})[0]", "})[0]"))))
 
@@ -105,6 +105,30 @@ variant("the flag is fed in both functions")(
             (
                 "return session.run(logits, {x: images})",
                 "return session.run(logits, {x: images, training: False})",
+            )
+        ),
+    )
+)
+
+mistake(
+    "slow",
+    "The statistics now follow much more slowly than they were meant to",
+    "What was the weight of the old value when the program came, and what is it now?",
+    see="B30",
+)(("borrowed", mended(("momentum=0.9, ", ""))))
+
+mistake(
+    "one-by-one",
+    "Asked one by one, each image is its own mean: all get the same answer",
+    "What is x minus its mean, in a batch of one?",
+    see="A17",
+)(
+    (
+        "borrowed",
+        program(
+            (
+                "return session.run(logits, {x: images})",
+                "return np.concatenate([session.run(logits, {x: [one]}) for one in images])",
             )
         ),
     )

@@ -14,8 +14,8 @@ def mended(*changes):
 
 mistake(
     "not-mended",
-    "The diagnosis is right, and the program is as it came",
-    "Which line of the program does what your diagnosis says?",
+    "The program still does what it did when it came",
+    "Which of its lines does what your diagnosis says? If there is none, is it the right one?",
     see="F67; zhengyang-wang/Unet_3D#5",
 )(("lost", program()))
 
@@ -35,8 +35,8 @@ mistake(
 
 mistake(
     "mended-but-misnamed",
-    "The mend is right, but the statistics moved all along",
-    "What did `assignments` say of the two moving averages?",
+    "The statistics moved all along",
+    "What do `moving statistics` and `assignments` show of the program as it came?",
     see="B21",
 )(("still", mended()))
 
@@ -126,6 +126,23 @@ variant("trainable variables and moving statistics")(
                 """tf.train.Saver(
             tf.trainable_variables() + [v for v in tf.global_variables() if "moving" in v.name]
         )""",
+            )
+        ),
+    )
+)
+
+mistake(
+    "statistics-only",
+    "Now the statistics arrive, and what was learned does not",
+    "Which variables does a prediction read: two of them, or more?",
+    see="F67, overdone",
+)(
+    (
+        "lost",
+        program(
+            (
+                "tf.train.Saver(tf.trainable_variables())",
+                'tf.train.Saver([v for v in tf.global_variables() if "moving" in v.name])',
             )
         ),
     )

@@ -14,8 +14,8 @@ def mended(*changes):
 
 mistake(
     "not-mended",
-    "The diagnosis is right, and the program is as it came",
-    "Which line of the program does what your diagnosis says?",
+    "The program still does what it did when it came",
+    "Which of its lines does what your diagnosis says? If there is none, is it the right one?",
     see="H84; hunkim/DeepLearningZeroToAll#204",
 )(("wrong share", program()))
 
@@ -35,8 +35,8 @@ mistake(
 
 mistake(
     "mended-but-misnamed",
-    "The mend is right, but prediction dropped nothing before",
-    "What did `asked twice` show before the mend?",
+    "Prediction dropped nothing in the program as it came",
+    "What does `asked twice` show of it?",
     see="H77",
 )(("noisy", mended()))
 

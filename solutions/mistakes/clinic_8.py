@@ -14,8 +14,8 @@ def mended(*changes):
 
 mistake(
     "not-mended",
-    "The diagnosis is right, and the program is as it came",
-    "Which line of the program does what your diagnosis says?",
+    "The program still does what it did when it came",
+    "Which of its lines does what your diagnosis says? If there is none, is it the right one?",
     see="F61, B32; princeton-vl/pytorch_stacked_hourglass#44",
 )(("leaky", program()))
 
@@ -38,8 +38,8 @@ mistake(
 
 mistake(
     "mended-but-misnamed",
-    "The mend is right, but prediction did more than look at its batch",
-    "What did `after others` show before the mend?",
+    "Prediction did more than look at its batch in the program as it came",
+    "What does `after others` show of it?",
     see="C33",
 )(("borrowed", mended()))
 
