@@ -576,7 +576,7 @@ check("k-freeze")
 # %% [markdown] slide="slide"
 # ## Who says that this is training?
 #
-# | | the flag | if nobody says | the update | dropout's number |
+# | each row from its links | the flag | if nobody says | the update | dropout's number |
 # | --- | --- | --- | --- | --- |
 # | tf.layers | [`training=False`][1] | predicts | UPDATE_OPS | [`rate`][7]; tf.nn: [**keep**][6] |
 # | Keras 3 | [`training=None`][2] | predicts | the call | [`rate`][8] |
