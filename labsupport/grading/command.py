@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from labsupport.grading import fresh, gradebook, reading, reports, runner, sandbox
+from labsupport.grading import cluster, fresh, gradebook, reading, reports, runner, sandbox
 
 CANNOT_ISOLATE = 3
 
@@ -36,7 +36,13 @@ def grade(arguments: argparse.Namespace) -> int:
     except sandbox.CannotIsolate as error:
         print(error, file=sys.stderr)
         return CANNOT_ISOLATE
-    except (reading.CannotRead, fresh.NoKey, gradebook.Locked, sandbox.ServerFailed) as error:
+    except (
+        reading.CannotRead,
+        fresh.NoKey,
+        gradebook.Locked,
+        cluster.NoCluster,
+        sandbox.ServerFailed,
+    ) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:

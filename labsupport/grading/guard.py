@@ -8,12 +8,17 @@ plainest way to a point is to replace what they call. That way is shut.
 from __future__ import annotations
 
 import builtins
+import re
 import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
-#: Packages whose functions and classes probes rely on.
-WATCHED = ("labsupport", "numpy", "tensorflow", "keras", "tf_keras", "copy", "inspect", "random")
+#: Modules whose functions and classes probes rely on: these, and for "x.*" all below x.
+WATCHED = re.compile(
+    r"labsupport(\..*)?|numpy(\.(testing|random|linalg))?|copy|inspect|random|keras(\.layers)?"
+    r"|tensorflow|tensorflow\._api\.v2\.compat\.v1(\.\w+)?"
+    r"|tensorflow\.python\.(client\.session|framework\.ops)"
+)
 #: Packages whose classes are watched from within.
 CLASSES_OF = ("labsupport", "tensorflow.python.client", "tensorflow.python.framework.ops")
 
@@ -27,7 +32,7 @@ def remember() -> None:
     _modules.clear(), _classes.clear(), _functions.clear()
     seen: set[int] = set()
     for name, module in list(sys.modules.items()):
-        if not isinstance(module, ModuleType) or name.partition(".")[0] not in WATCHED:
+        if not isinstance(module, ModuleType) or not WATCHED.fullmatch(name):
             continue
         names = vars(module)
         for own, value in list(names.items()):

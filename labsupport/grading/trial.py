@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from labsupport import exercises, keys
 from labsupport.grading import remote, wire
 from labsupport.grading.fresh import ClassKey, hidden_cases
-from labsupport.grading.program import Program
+from labsupport.grading.program import Program, solved
 from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
 from labsupport.grading.sandbox import Death, Limits, Sandbox
 from labsupport.grading.stacks import PROBED_INSIDE
@@ -80,6 +80,11 @@ def grade(
         remarks=(*submission.remarks, *program.remarks),
         events=tuple(tried.events),
     )
+
+
+def grade_solved(key: ClassKey, box: Sandbox, limits: Limits) -> Result:
+    """The verdict on the course's own solved lesson."""
+    return grade(Submission("solved", key.lesson, "", ""), solved(key.lesson), box, key, limits)
 
 
 def refused(submission: Submission, key: ClassKey | None, seed: int, problem: str = "") -> Result:
@@ -165,6 +170,8 @@ def _in_one_process(session, program, chosen, todo, cases, limits, seconds, trie
     for number, trouble in zip(chosen, troubles, strict=True):
         if trouble is not None:
             tried.cells[number] = trouble
+        if trouble is not None and trouble.kind == "slow":
+            tried.events.append(f"{program.cells[number].name}: {trouble.text}")
     for e in todo:
         at.append(e)
         found, value, handle, near = session.find(e.answer)

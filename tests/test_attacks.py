@@ -1,0 +1,465 @@
+"""Hostile submissions, run for real: none earns a point, reads a secret, survives, or does harm."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+
+import pytest
+from grading_tools import (
+    NOTHING,
+    NUMPY,
+    RIGHT,
+    TENSORFLOW,
+    graded,
+    key_of,
+    open_box,
+    parts,
+    points,
+    told,
+)
+
+from labsupport import exercises
+from labsupport.grading import fresh, sandbox, wire
+
+BODY = "def batch_norm_dense(x, gamma, beta, eps):\n"
+
+
+def answer(*lines: str) -> str:
+    """A wrong answer to `bn-dense` that does this on its way."""
+    return BODY + "".join(f"    {line}\n" for line in lines) + "    return x\n"
+
+
+@pytest.fixture(scope="module")
+def box():
+    with open_box(NUMPY) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def tf_box():
+    with open_box(TENSORFLOW) as box:
+        yield box
+
+
+@pytest.fixture(autouse=True)
+def _afterwards_all_is_as_it_was(request):
+    """After each attack the same warm process grades the next student, and nothing is left."""
+    yield
+    if "box" in request.fixturenames:
+        used = request.getfixturevalue("box")
+        next_one = graded(used, NUMPY, RIGHT)
+        assert points(next_one, "bn-dense") == exercises.find("bn-dense").points
+        assert not next_one.events
+        assert processes_below(used._process.pid) <= 1
+
+
+def processes_below(pid: int) -> int:
+    """How many processes are left below a sandbox's own."""
+    table = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in table.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found, todo = 0, [pid]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += len(below)
+        todo += below
+    return found
+
+
+# ---------------------------------------------------------------- points that were not earned
+
+PATCHES = {
+    "numpy's comparisons": "np.allclose = np.array_equal = np.isclose = lambda *a, **k: True",
+    "numpy.testing": "np.testing.assert_allclose = lambda *a, **k: None",
+    "builtins": "import builtins\nbuiltins.abs = builtins.max = lambda *a, **k: 0\n"
+    "builtins.isinstance = lambda *a: True",
+    "the judge": "import labsupport.judge as j\nj.same = j.agree = lambda *a, **k: True\n"
+    "j.differing = lambda *a, **k: set()",
+    "the check": "import labsupport.notebook as n\nn.check = lambda *a: None\nn.judge = None",
+    "the points": "from labsupport import exercises\n"
+    "for e in exercises.all_exercises().values():\n"
+    "    for p in e.parts:\n        object.__setattr__(p, 'points', 10**6)",
+    "the probe": "from labsupport import exercises\n"
+    "object.__setattr__(exercises.find('bn-dense'), 'probe', lambda *a: {})",
+    "the frames": "import labsupport.grading.wire as w\nw.pack = lambda *a, **k: b''",
+    "the process's own code": "import labsupport.grading.child as c\n"
+    "c.Child.do_call = lambda self, m: {'value': 1}",
+    "the AST": "get_ipython().ast_transformers.append(object())",
+}
+
+
+@pytest.mark.parametrize("what", PATCHES)
+def test_replacing_what_compares_earns_nothing(box, what):
+    assert graded(box, NUMPY, PATCHES[what], NOTHING).points == 0
+
+
+OBJECTS = {
+    "equal to everything": "class E:\n    __eq__ = lambda s, o: True\n    __hash__ = None\n",
+    "an array that is equal to everything": "class E(np.ndarray):\n"
+    "    __eq__ = lambda s, o: True\n    __array_ufunc__ = lambda *a, **k: True\n"
+    "    __new__ = lambda c: np.zeros(3).view(c)\n",
+    "a number that is all numbers": "class E(float):\n    __sub__ = lambda s, o: 0.0\n"
+    "    __rsub__ = __sub__\n    __abs__ = lambda s: 0.0\n",
+    "anything one asks for": "class E:\n    def __getattr__(self, name):\n        return E()\n"
+    "    def __call__(self, *a, **k):\n        return E()\n",
+    "a string that is a name": "class E(str):\n    __eq__ = lambda s, o: True\n",
+}
+
+
+@pytest.mark.parametrize("what", OBJECTS)
+def test_objects_that_please_everybody_earn_nothing(box, what):
+    assert graded(box, NUMPY, OBJECTS[what] + BODY + "    return E()\n").points == 0
+
+
+def test_answers_that_know_the_visible_cases_earn_nothing(box):
+    """The key of the visible cases is in every student's hands; the hidden ones are others."""
+    by_heart = """\
+import zlib
+from labsupport import exercises
+def batch_norm_dense(x, gamma, beta, eps):
+    for case in exercises.find("bn-dense").visible_cases():
+        g = case.inputs
+        if g["x"].shape == x.shape and np.allclose(g["x"], x):
+            return gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + eps) + beta
+    return x
+"""
+    result = graded(box, NUMPY, by_heart)
+    assert points(result, "bn-dense") == 0
+    assert "other" in told(result), "the student is told that only other cases went wrong"
+
+
+FORGED = {
+    "replies, before they are asked for": "import os\nfrom labsupport.grading import wire\n"
+    "frame = wire.pack({'value': 1.0, 'found': True, 'handle': 0, 'near': ''})\n"
+    "for fd in range(3, 64):\n    try:\n        os.write(fd, frame * 20)\n"
+    "    except OSError:\n        pass\n",
+    "noise": "import os\nfor fd in range(3, 64):\n    try:\n"
+    "        os.write(fd, os.urandom(4096))\n"
+    "    except OSError:\n        pass\n",
+    "a frame that claims to be huge": "import os, struct\nfor fd in range(3, 64):\n    try:\n"
+    "        os.write(fd, struct.pack('>IQ', 2**32 - 1, 2**63))\n    except OSError:\n"
+    "        pass\n",
+    "an end to the channel": "import os\nos.closerange(3, 4096)\n",
+    "a channel turned round": "import os\nos.dup2(os.open('/dev/null', os.O_RDWR), 3)\n",
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+@pytest.mark.parametrize("when", ["in a cell", "in the answer"])
+def test_writing_where_the_grader_listens_earns_nothing(box, what, when):
+    if when == "in a cell":
+        assert graded(box, NUMPY, FORGED[what], NOTHING).points == 0
+    else:
+        lines = FORGED[what].splitlines()
+        assert graded(box, NUMPY, answer(*lines)).points == 0
+
+
+def test_other_answers_are_graded_all_the_same(box):
+    """A cell that kills its process costs itself; the rest is graded without it."""
+    result = graded(box, NUMPY, "import os\nos._exit(0)", RIGHT)
+    assert points(result, "bn-dense") == exercises.find("bn-dense").points
+    assert any("cell 1 was left out" in event for event in result.events)
+
+
+def test_an_answer_that_kills_its_process_costs_itself(box):
+    solved = [c.source for c in __import__("grading_tools").program.solved(NUMPY).cells]
+    deadly = answer("import os", "os._exit(3)")
+    result = graded(box, NUMPY, *solved, deadly)
+    assert points(result, "bn-dense") == 0
+    assert points(result, "bn-conv") == exercises.find("bn-conv").points
+    assert all("exit code 3" in part.message for part in parts(result, "bn-dense"))
+
+
+# ---------------------------------------------------------------- secrets
+
+
+def test_what_an_error_says_of_hidden_inputs_is_told_to_nobody(box):
+    result = graded(box, NUMPY, answer("raise ValueError(repr(x.tolist()))"))
+    hidden = {
+        f"{number:.4f}"
+        for case in fresh.hidden_cases(exercises.find("bn-dense"), key_of(NUMPY).seed)
+        for number in case.inputs["x"].ravel()
+    }
+    numbers = set(re.findall(r"-?\d+\.\d{4}", told(result)))
+    assert numbers and not numbers & hidden, "only numbers of the visible cases"
+
+
+@pytest.mark.parametrize("carrier", ["a name", "a line", "a key", "a type"])
+def test_hidden_inputs_cannot_be_carried_out(box, carrier):
+    code = {
+        "a name": "raise type('X' + str(x[0, 0]).replace('.', '_').replace('-', 'm'), "
+        "(Exception,), {})()",
+        "a line": "import linecache; s = f'raise ValueError()  # {x[0, 0]!r}'; "
+        "linecache.cache['<z>'] = (len(s), None, [s], '<z>'); exec(compile(s, '<z>', 'exec'))",
+        "a key": "return {str(x[0, 0]): 1}",
+        "a type": "return type('T' + str(x[0, 0]), (), {})()",
+    }[carrier]
+    result = graded(box, NUMPY, answer(code))
+    first = fresh.hidden_cases(exercises.find("bn-dense"), key_of(NUMPY).seed)[0].inputs["x"][0, 0]
+    digits = str(first).replace("-", "").replace(".", "")[:8]
+    assert digits not in re.sub(r"[^0-9]", "", told(result))
+    assert result.points == 0
+
+
+LOOKED_FOR = """\
+import os
+found = []
+for root, folders, files in os.walk("/"):
+    folders[:] = [f for f in folders if f not in ("proc", "sys")]
+    found += [os.path.join(root, f) for f in files]
+def batch_norm_dense(x, gamma, beta, eps):
+    return CHOSEN
+"""
+
+
+def test_no_key_no_solution_no_neighbour_can_be_found(box, tmp_path):
+    (tmp_path / "neighbour.ipynb").write_text("{}")
+    chosen = "float(len([f for f in found if %s]))"
+    for wanted in (
+        "'/solutions/' in f",
+        "'answer_keys' in f",
+        "f.endswith('neighbour.ipynb')",
+        "f.startswith(('/home/', '/etc/shadow', '/root/.ssh'))",
+        "'/tests/' in f and 'labsupport' in f",
+    ):
+        seen = what_it_gives(box, LOOKED_FOR.replace("CHOSEN", chosen % wanted))
+        assert seen == 0, wanted
+    assert what_it_gives(box, LOOKED_FOR.replace("CHOSEN", chosen % "f.endswith('.py')")) > 1000
+
+
+def what_it_gives(box, source: str, lesson: str = NUMPY):
+    """What `batch_norm_dense` of a submission returns when it is called with nothing much."""
+    from grading_tools import LIMITS, a_program
+
+    from labsupport.grading import remote
+
+    with box.submission(sandbox.Limits()) as channel:
+        session = remote.Session(channel, LIMITS.grace)
+        cells = [(c.name, c.source) for c in a_program(lesson, source).cells]
+        session.run(cells, 30, 60)
+        _found, value, _handle, _near = session.find("batch_norm_dense")
+        session._until = time.monotonic() + 30
+        return value(1.0, 2.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        "float(os.path.exists('/proc/2'))",
+        "float(os.getpid() != 1)",
+        "float(len([k for k in os.environ if 'KEY' in k or 'TOKEN' in k]))",
+        "float(len(os.listdir('/tmp')))",
+        "float(os.getuid() == 0)",
+    ],
+)
+def test_a_submission_sees_only_itself(box, seen):
+    source = f"import os\n{BODY}    return {seen}\n"
+    assert what_it_gives(box, source) == 0
+
+
+# ---------------------------------------------------------------- doors
+
+DOORS = {
+    "the network": "import socket; socket.create_connection(('192.0.2.1', 80), 2)",
+    "this machine's own services": "import socket; socket.create_connection(('127.0.0.1', 22), 2)",
+    "the system's files": "open('/usr/lib/x', 'w')",
+    "the course's files": "import labsupport; open(labsupport.__file__, 'a')",
+    "start-up files": "import site; open(site.getsitepackages()[0] + '/x.pth', 'w')",
+    "devices": "open('/dev/x', 'w')",
+    "another user": "import os; os.setuid(0)",
+    "a mount": "import ctypes, os; "
+    "assert ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0",
+    "namespaces": "import ctypes; assert ctypes.CDLL(None).unshare(0x10000000) == 0",
+    "a trace of others": "import ctypes; assert ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0",
+    "its own limits": "import resource; "
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 40, 1 << 40))",
+    "the host's name": "import socket; socket.sethostname('x')",
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_doors_are_shut(box, door):
+    opened = f"{BODY}    try:\n        {DOORS[door]}\n    except Exception:\n        return 0.0\n"
+    assert what_it_gives(box, opened + "    return 1.0\n") == 0
+
+
+def test_nothing_is_left_for_the_next_student(box):
+    plant = """\
+import os, pathlib, sys
+for folder in ("/tmp", "/dev/shm", "/var/tmp", os.path.expanduser("~"), "."):
+    for name in ("sitecustomize.py", "numpy.py", "usercustomize.py", ".pythonrc"):
+        try:
+            pathlib.Path(folder, name).write_text("raise SystemExit")
+        except OSError:
+            pass
+np.var = lambda *a, **k: 0
+sys.modules["labsupport.judge"] = None
+"""
+    graded(box, NUMPY, plant)
+    assert what_it_gives(box, f"import os\n{BODY}    return float(len(os.listdir('/tmp')))") == 0
+    assert what_it_gives(box, f"{BODY}    return float(np.var([1.0, 3.0]))") == 1
+
+
+# ---------------------------------------------------------------- time, memory, processes, output
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "while True: pass",
+        "import time; time.sleep(10**6)",
+        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\n    while 1: pass",
+        "exec('''while True:\\n  try:\\n    while True: pass\\n  except BaseException: pass''')",
+        "sum(range(10**13))",
+        "import signal; signal.signal(signal.SIGALRM, signal.SIG_IGN)\n    while 1: pass",
+    ],
+)
+def test_endless_code_is_stopped(box, loop):
+    started = time.monotonic()
+    result = graded(box, NUMPY, answer(loop))
+    assert result.points == 0
+    assert {part.outcome for part in parts(result, "bn-dense")} == {"slow"}
+    assert time.monotonic() - started < 25
+
+
+def test_an_endless_cell_costs_only_itself(box):
+    result = graded(box, NUMPY, "while True: pass", RIGHT)
+    assert points(result, "bn-dense") == exercises.find("bn-dense").points
+
+
+@pytest.mark.parametrize(
+    "hog",
+    [
+        "hog = []\n    while True: hog.append(np.ones(3_000_000))",
+        "import os\n    [os.fork() for _ in range(3)]\n    hog = []\n"
+        "    while True: hog.append(np.ones(1_000_000))",
+        "bytearray(100 << 30)",
+    ],
+)
+def test_memory_is_limited(box, hog):
+    assert graded(box, NUMPY, answer(hog)).points == 0
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
+        "import threading, time\nwhile True:\n    try:\n"
+        "        threading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n"
+        "    except RuntimeError:\n        break",
+        "import subprocess\nfor _ in range(50):\n    try:\n        "
+        "subprocess.Popen(['/bin/sleep', '1000'], start_new_session=True)\n"
+        "    except OSError:\n        break",
+        "import os\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        import time\n        time.sleep(1000)\n    os._exit(0)",
+    ],
+)
+def test_processes_are_limited_and_do_not_survive(box, flood):
+    assert graded(box, NUMPY, flood, NOTHING).points == 0
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "print('x' * 10**8)",
+        "import os; [os.write(2, b'x' * 10**6) for _ in range(100)]",
+        "import warnings; [warnings.warn(str(i)) for i in range(10_000)]",
+        "open('/tmp/x', 'wb').write(b'x' * (200 << 20))",
+        "[open(f'/tmp/{i}', 'w') for i in range(10**5)]",
+        "return 'x' * 10**8",
+        "return [[]] * 10**7",
+        "return np.zeros(10**8)",
+        "a = []; a.append(a); return a",
+    ],
+)
+def test_output_is_limited(box, output):
+    assert graded(box, NUMPY, answer(output)).points == 0
+
+
+@pytest.mark.parametrize("number", ["KILL", "STOP", "SEGV", "INT", "TERM"])
+def test_signals_reach_nobody_else(box, number):
+    code = f"import os, signal; os.kill(-1, signal.SIG{number})"
+    graded(box, NUMPY, f"try:\n    {code}\nexcept OSError:\n    pass", NOTHING)
+    assert graded(box, NUMPY, answer("import os, signal", "os.kill(os.getppid(), 9)")).points == 0
+
+
+def test_a_crash_in_c_is_a_verdict(box):
+    result = graded(box, NUMPY, answer("import ctypes", "ctypes.string_at(0)"))
+    assert result.points == 0 and "SIGSEGV" in told(result)
+
+
+def test_noise_on_stderr_costs_nothing(box):
+    noisy = "import os, sys, warnings\nsys.stderr.write('x' * 1000)\nos.write(2, b'Error')\n"
+    result = graded(box, NUMPY, noisy + "warnings.warn('x')\n" + RIGHT)
+    assert points(result, "bn-dense") == exercises.find("bn-dense").points
+
+
+# ---------------------------------------------------------------- where TensorFlow is
+
+TF_PATCHES = {
+    "the trial": "import labsupport.exercises.tf_common as t\n"
+    "t.Trial.changed_by = lambda *a: ()\nt.Trial.run = lambda *a, **k: 0",
+    "the observation": "import labsupport.observe as o\no.plain = lambda v: 0\n"
+    "o._observe_case = lambda *a: None\no.observe_case = lambda *a: None",
+    "the session": "import tensorflow as real\nreal.compat.v1.Session.run = lambda *a, **k: 7",
+    "numpy": "import numpy\nnumpy.array_equal = numpy.allclose = lambda *a, **k: True",
+    "code": "import labsupport.exercises.control_dependencies as c\n"
+    "f = c._counter_probe\nf.__code__ = (lambda *a: {'count': 2.0}).__code__",
+}
+ANSWERS = "".join(
+    f"def {e.answer}(*arguments):\n    return arguments[0] if arguments else None\n"
+    for e in exercises.of_lesson(TENSORFLOW)
+)
+
+
+@pytest.mark.parametrize("what", TF_PATCHES)
+def test_replacing_what_probes_use_earns_nothing(tf_box, what):
+    patched = graded(tf_box, TENSORFLOW, TF_PATCHES[what], ANSWERS)
+    honest = graded(tf_box, TENSORFLOW, ANSWERS)
+    assert patched.points <= honest.points
+    assert any("undone" in event for event in patched.events)
+
+
+def test_a_session_in_one_submission_does_not_hang_the_next(tf_box):
+    code = "with tf.Session() as s:\n    print(s.run(tf.constant(1) + 1))"
+    for _ in range(3):
+        result = graded(tf_box, TENSORFLOW, code)
+        assert not result.events
+
+
+# ---------------------------------------------------------------- the sandbox itself
+
+
+def test_a_sandbox_that_is_killed_is_noticed(tmp_path):
+    with open_box(NUMPY) as box:
+        os.killpg(box._process.pid, 9)
+        with pytest.raises(sandbox.ServerFailed):
+            graded(box, NUMPY, RIGHT)
+
+
+def test_closing_a_sandbox_leaves_no_process():
+    box = open_box(NUMPY)
+    pid = box._process.pid
+    with box.submission(sandbox.Limits()) as channel:
+        wire.send(channel, wire.pack({"do": "ping"}))
+        wire.receive(channel)
+        box.close()
+        deadline = time.monotonic() + 5
+        while processes_below(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert processes_below(pid) == 0
+        with pytest.raises(sandbox.ServerFailed):
+            box._stop(False)
+        box._stop = lambda gone: None
+
+
+def test_without_isolation_grading_is_refused_with_a_cure(monkeypatch):
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    with pytest.raises(sandbox.CannotIsolate, match="install the package `bubblewrap`"):
+        sandbox.best_mode()
+    assert sandbox.best_mode(trust=True) == "trust"
