@@ -191,7 +191,8 @@ def _judge_part(
     if trouble is not None:
         verdict.update(line=trouble.line, line_number=trouble.line_number)
     if mistake is not None and kinds <= {"raised"}:
-        message = mistake.name if trouble is None else f"{mistake.name} ({trouble.text})"
+        said = trouble is None or trouble.tells
+        message = mistake.name if said else f"{mistake.name} ({trouble.text})"
         return PartVerdict(part, "mistake", 0, message, mistake.question, mistake.id, **verdict)
     if trouble is not None:
         kind = "wrong" if trouble.kind == "not attempted" else trouble.kind

@@ -104,8 +104,7 @@ def moments_fact(value: str, axes: tuple[int, ...], unit: str) -> Fact:
         off = np.unravel_index(np.abs(seen[value] - right[value]).argmax(), right[value].shape)
         return (
             f"The mean and the standard deviation of each {unit} come out right, but the number "
-            f"at {tuple(map(int, off))} is {number(seen[value][off])} "
-            f"and should be {number(right[value][off])}."
+            f"at {tuple(map(int, off))} is off by {number(seen[value][off] - right[value][off])}."
         )
 
     return fact

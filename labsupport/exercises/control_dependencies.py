@@ -202,7 +202,7 @@ def _counter_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "out": outs,
         "count": [start, counts[0]],
-        "reading": KEPT if counts[0] == counts[-1] else MOVED,
+        "reading": KEPT if np.array_equal(counts[0], counts[-1]) else MOVED,
         "training": TRAINED if trainable else NOT_TRAINED,
     }
 
@@ -308,6 +308,7 @@ def _watch_cases(rng: np.random.RandomState) -> list[Case]:
         case("update", "an update", "update", d),
         case("after", "a tensor that waits for an update", "after", 1),
         case("beside", "a tensor that no update leads to", "beside", d),
+        case("quick", "an update that is quicker than a read", "quick", d),
     ]
 
 
@@ -315,9 +316,14 @@ def _watch_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     with trial() as t:
         tf = t.tf
         variable = t.variable(np.zeros_like(inputs["start"]), "watched")
-        update = tf.group(variable.assign_add(t.slow(inputs["step"].astype(np.float32))))
+        step = tf.constant(inputs["step"], tf.float32)
+        if inputs["kind"] == "quick":  # a read that is fetched with the update sees the new value
+            variable._as_graph_element().op._add_control_input(t.slow(np.float32(0.0)).op)
+        else:  # and here, the old one
+            step = t.slow(step)
+        update = tf.group(variable.assign_add(step))
         fetch = beside = tf.constant(7.0, name="beside")
-        if inputs["kind"] == "update":
+        if inputs["kind"] in ("update", "quick"):
             fetch = update
         elif inputs["kind"] == "after":
             with tf.control_dependencies([update]):

@@ -259,12 +259,12 @@ def _about_building(error: Exception) -> str | None:
     text = str(error)
     if isinstance(error, AttributeError):
         return _about_names(text)
-    if "a Tensor or Operation" in text or "not iterable" in text or "Iterating over" in text:
-        if "control_dependencies" in _names_on_the_way(error):
-            return (
-                "`tf.control_dependencies` takes one list of operations: in square brackets even "
-                "if it is a single one, and without lists in it."
-            )
+    no_list = "a Tensor or Operation" in text or "not iterable" in text or "Iterating over" in text
+    if no_list and "control_dependencies" in _names_on_the_way(error):
+        return (
+            "`tf.control_dependencies` takes one list of operations: in square brackets even if it "
+            "is a single one, and without lists in it."
+        )
     if "to a numpy array" in text and "symbolic" in text:
         return (
             "NumPy cannot compute with a tensor: it has no value while the graph is being built. "
@@ -296,8 +296,8 @@ def _about_names(text: str) -> str | None:
     if "module 'tensorflow'" in text or "module 'tensorflow._api.v2" in text:
         name = text.rpartition("attribute ")[2].strip("'")
         return (
-            f"This `tf` is TensorFlow 2, which has no `{name}`. Has an `import` put it in the place "
-            "of the course's? Run the page's first cell again: `from labsupport.tf1 import tf`."
+            f"This `tf` is TensorFlow 2, which has no `{name}`. Has an `import` of yours put it in "
+            "the place of the page's `tf`? Run the page's first cell again."
         )
     if "'SymbolicTensor' object has no attribute 'numpy'" in text:
         return "A tensor has no value, and no `.numpy()`, while the graph is being built."

@@ -21,9 +21,10 @@ LIMIT = 20.0  # the first check may have to wait for TensorFlow
 
 
 def _ops(t: Trial, answer: Any, what: str) -> list[Any]:
-    """What was returned, as a list of things that a session can run."""
-    found = list(answer) if isinstance(answer, (list, tuple)) else [answer]
-    return [t.fetchable(one, what) for one in found]
+    """What was returned, as a list of things that a session can run, which may be in lists."""
+    if isinstance(answer, (list, tuple)):
+        return [op for one in answer for op in _ops(t, one, what)]
+    return [t.fetchable(answer, what)]
 
 
 def _values(t: Trial, variables: Sequence[Any]) -> np.ndarray:
@@ -202,7 +203,7 @@ def _which_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         alone = t.attempt(found, {own_x: fed[own_x]})
         needs = ONLY_ITS_OWN
         if isinstance(alone, Odd):
-            needs = Odd(f"more: {alone}")
+            needs = Odd(f"more: {alone}".rstrip("."))
             t.run(found, fed)
         values = {NEEDS: needs, OWN: _values(t, own), OTHERS: _values(t, others)}
         if inputs.get("again") and needs != ONLY_ITS_OWN:
@@ -219,7 +220,7 @@ def _network(t: Trial, scope: str, x: Any, depth: int, reuse: bool = False) -> N
 
 def _which_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
     if isinstance(seen[NEEDS], Odd):
-        return f"To run what you return takes {seen[NEEDS]}"
+        return f"To run what you return takes {seen[NEEDS]}."
     if not np.allclose(seen[OTHERS], right[OTHERS], **PRECISION):
         return "Running what you return moves the statistics of another network."
     if not np.allclose(seen[OWN], right[OWN], **PRECISION):
@@ -306,13 +307,13 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             layer(first)
         earlier = _frozen(t)
         known = {variable.name for variable in t.tf.global_variables()}
-        y = layer(x)
+        y = layer(t.slow(x, 0.01))  # updates made twice read the same old value, each time
         moving = _moving(t, [v for v in _frozen(t) if v.name not in known])
         _put(t, [v for v in t.tf.trainable_variables() if v.name not in known], inputs)
 
         if what == "apart":
             out = t.attempt(y, {training: True})
-            needs = Odd(f"more: {out}") if isinstance(out, Odd) else ONLY_ITS_OWN
+            needs = Odd(f"more: {out}".rstrip(".")) if isinstance(out, Odd) else ONLY_ITS_OWN
             if isinstance(out, Odd):
                 t.run(y, {training: True, first: batches[1]})
             return {NEEDS: needs, **_look(t, moving), OTHERS: _values(t, earlier)}
@@ -369,7 +370,7 @@ def _in_place_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> 
     if seen.get(CHANGES, NOTHING) != NOTHING:
         return f"A prediction should change nothing; yours changes {seen[CHANGES]}."
     if isinstance(seen.get(NEEDS), Odd):
-        return f"To run the second layer takes {seen[NEEDS]}"
+        return f"To run the second layer takes {seen[NEEDS]}."
     for name, start in ALL_OF.items():
         if name not in right or np.allclose(seen[name], right[name], **PRECISION):
             continue

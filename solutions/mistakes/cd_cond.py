@@ -22,12 +22,25 @@ def assigned_outside(x, largest, training):
 @mistake(
     "never-reached",
     "Nothing is ever assigned, in training neither",
-    "Which operation assigns, and does an arrow lead from it to what you return? What becomes of "
-    "the result of `tf.cond`?",
-    see="F58",
+    "Which operation assigns, and does an arrow lead from it to what you return? Who chooses: "
+    "Python while it builds the graph, or `tf.cond` in each run?",
+    see="F58; F68, with `is True`",
 )
 def never_reached(x, largest, training):
     tf.cond(training, lambda: grown(x, largest), lambda: largest.read_value())
+    return x / largest
+
+
+@mistake(
+    "if-in-python",
+    "Python is to choose (by `if`, `and` or `max`), but no tensor has a value while you build",
+    "When does Python run this line, and when does `training` get a value? Which operation chooses "
+    "in a run?",
+    see="F68",
+)
+def if_in_python(x, largest, training):
+    if training:
+        return x / grown(x, largest)
     return x / largest
 
 

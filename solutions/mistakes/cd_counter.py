@@ -23,6 +23,31 @@ def no_path(y):
 
 
 @mistake(
+    "sum-for-count",
+    "What you return as `count` is the tensor `count + 1`, and nothing puts that back into the "
+    "variable",
+    "Which operation writes into a variable? What does `count = count + 1` make, and when?",
+    see="F60",
+)
+def sum_for_count(y):
+    count = counter()
+    count = count + 1
+    return 2 * y, count
+
+
+@mistake(
+    "swapped",
+    "The two have changed places in what you return",
+    "Which of the two does the text call `out`, and does it come first?",
+    see="near miss",
+)
+def swapped(y):
+    count = counter()
+    with tf.control_dependencies([count.assign_add(1)]):
+        return count, 2 * y
+
+
+@mistake(
     "stays-at-one",
     "`count` is set to 1 in every run",
     "What should the third run of `out` do to a `count` of 2?",

@@ -17,6 +17,17 @@ def in_one_run(session, fetch, variable):
 
 
 @mistake(
+    "old-value-in-one-run",
+    "You read the old value in the same run as `fetch`, which may have moved it already",
+    "In `session.run([variable, fetch])`, which of the two is first? What in the graph says so?",
+    see="tensorflow/tensorflow#13133",
+)
+def old_value_in_one_run(session, fetch, variable):
+    before, _ = session.run([variable, fetch])
+    return session.run(variable) - before
+
+
+@mistake(
     "run-twice",
     "The fetch is run twice, so the variable moves twice",
     "How often does `fetch` appear in your calls of `session.run`?",
@@ -76,6 +87,20 @@ def never_run(session, fetch, variable):
     with tf.control_dependencies([fetch]):
         after = variable
     return session.run(after) - before
+
+
+@mistake(
+    "another-session",
+    "`fetch` runs in a session of your own, and the caller's variable stays where it is",
+    "Where do the values of variables live? Whose session does `moved` get, and use?",
+    see="in general",
+)
+def another_session(session, fetch, variable):
+    with tf.Session(graph=session.graph) as own:
+        own.run(variable.initializer)
+        before = own.run(variable)
+        own.run(fetch)
+        return own.run(variable) - before
 
 
 @mistake(

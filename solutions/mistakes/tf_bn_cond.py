@@ -131,8 +131,8 @@ def no_assign(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
 
 @mistake(
     "if-in-python",
-    "Python's `if` asks the placeholder for a value, and it has none while the graph is built",
-    "When does Python run your `if`, and when is the placeholder fed? Which op chooses in a run?",
+    "Python is to choose (by `if`, `and` or `max`), but no tensor has a value while you build",
+    "When does Python run this line, and when is the placeholder fed? Which op chooses in a run?",
     see="F68",
 )
 def if_in_python(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
@@ -219,6 +219,35 @@ def population_in_training(x, training, gamma, beta, pop_mean, pop_var, momentum
 
 
 @mistake(
+    "new-population-in-training",
+    "Fed True it normalizes with the population statistics, after their update",
+    "Which statistics make a training output, and which are only collected for later?",
+    see="A16",
+)
+def new_population_in_training(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
+    def train():
+        with tf.control_dependencies(assigns(x, pop_mean, pop_var, momentum)):
+            return apply(x, pop_mean, pop_var, gamma, beta, eps)
+
+    return both(x, training, gamma, beta, pop_mean, pop_var, momentum, eps, train=train)
+
+
+@mistake(
+    "updates-twice",
+    "Each training run moves the statistics twice",
+    "How many ops that write into `pop_mean` are made by your code, and how many of them run?",
+    see="F66",
+)
+def updates_twice(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
+    def train():
+        with tf.control_dependencies(assigns(x, pop_mean, pop_var, momentum)):
+            updates = assigns(x, pop_mean, pop_var, momentum)
+        return after(updates, apply(x, *moments(x), gamma, beta, eps))
+
+    return both(x, training, gamma, beta, pop_mean, pop_var, momentum, eps, train=train)
+
+
+@mistake(
     "momentum-inverted",
     "The momentum weighs the batch, and 1 − momentum the old value",
     "With momentum 0.9, how much of the old value should be left after one step?",
@@ -265,14 +294,29 @@ def std_in_pop_var(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
 
 @mistake(
     "first-axis-only",
-    "You average over axis 0 only: for images that is one mean per pixel and channel",
+    "Your means of images are not one per channel: you average over too few axes",
     "Which axes of (m, p, q, C) may not have a mean of their own?",
     see="E50; public TensorFlow 1 notebooks: moments over [0] on a conv",
+    same_as=("each-image-apart",),
 )
 def first_axis_only(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
     return both(
         x, training, gamma, beta, pop_mean, pop_var, momentum, eps,
         moments=lambda x: tf.nn.moments(x, [0]),
+    )  # fmt: skip
+
+
+@mistake(
+    "each-image-apart",
+    "Your means of images are not one per channel: you average over too few axes",
+    "Which axes of (m, p, q, C) may not have a mean of their own?",
+    see="E51",
+    same_as=("first-axis-only",),
+)
+def each_image_apart(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
+    return both(
+        x, training, gamma, beta, pop_mean, pop_var, momentum, eps,
+        moments=lambda x: tf.nn.moments(x, [1, 2] if len(x.shape) == 4 else [0]),
     )  # fmt: skip
 
 

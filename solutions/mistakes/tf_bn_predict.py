@@ -151,6 +151,23 @@ def updates_in_prediction(x, gamma, beta, pop_mean, pop_var, eps):
         return tf.identity(y)
 
 
+@mistake(
+    "updates-first",
+    "Your prediction moves the population statistics, and then uses the new ones",
+    "Two people predict with the same network. Should the second one's results depend on what the "
+    "first one predicted?",
+    see="B32",
+)
+def updates_first(x, gamma, beta, pop_mean, pop_var, eps):
+    mu, var = moments(x)
+    updates = [
+        tf.assign(pop_mean, 0.9 * pop_mean + 0.1 * mu),
+        tf.assign(pop_var, 0.9 * pop_var + 0.1 * var),
+    ]
+    with tf.control_dependencies(updates):
+        return apply(x, pop_mean, pop_var, gamma, beta, eps)
+
+
 # ---------------------------------------------------------------- right, written otherwise
 
 

@@ -1,5 +1,7 @@
 """Known answers to `tf-bn-state`: wrong ones with their questions, and right ones."""
 
+import numpy as np
+
 from labsupport.authoring.catalogue import mistake, variant
 from labsupport.tf1 import tf
 
@@ -50,6 +52,19 @@ def trainable_inverted(size):
 )
 def var_from_zero(size):
     return variables(size, starts=(1.0, 0.0, 0.0, 0.0))
+
+
+@mistake(
+    "integers",
+    "Your variables hold integers: no mean but a whole number fits into them",
+    "What type does `tf.Variable([0, 0])` make, and what type is a mean?",
+    see="own",
+)
+def integers(size):
+    return tuple(
+        tf.Variable([start] * size, trainable=how)
+        for start, how in zip((1, 0, 0, 1), (True, True, False, False), strict=True)
+    )
 
 
 @mistake(
@@ -198,6 +213,13 @@ def from_constants(size):
     pop_mean = tf.Variable(tf.constant(0.0, shape=(size,)), trainable=False)
     pop_var = tf.Variable([1.0] * size, False)
     return gamma, beta, pop_mean, pop_var
+
+
+@variant("float64, from NumPy")
+def from_numpy(size):
+    gamma, beta = tf.Variable(np.ones(size)), tf.Variable(np.zeros(size))
+    pop_mean = tf.Variable(np.zeros(size), trainable=False)
+    return gamma, beta, pop_mean, tf.Variable(np.ones(size), trainable=False)
 
 
 @variant("in a scope of its own")

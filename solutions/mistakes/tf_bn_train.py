@@ -75,6 +75,21 @@ def weights_not_summing(x, gamma, beta, pop_mean, pop_var, momentum, eps):
 
 
 @mistake(
+    "old-not-weighed",
+    "A part of the batch's statistic is added, and all of the old value stays",
+    "If every batch had mean 5, where would `pop_mean` end? Which part of the old value should go?",
+    see="B20, with tf.assign_add",
+)
+def old_not_weighed(x, gamma, beta, pop_mean, pop_var, momentum, eps):
+    mu, var = tf.nn.moments(x, right_axes(x))
+    updates = [
+        tf.assign_add(pop_mean, (1 - momentum) * mu),
+        tf.assign_add(pop_var, (1 - momentum) * var),
+    ]
+    return apply(x, mu, var, gamma, beta, eps), updates
+
+
+@mistake(
     "fixed-momentum",
     "You use a fixed momentum of 0.99 and not the argument",
     "What should change when the caller passes another `momentum`?",
@@ -231,6 +246,18 @@ def no_eps(x, gamma, beta, pop_mean, pop_var, momentum, eps):
 
 
 @mistake(
+    "eps-outside-root",
+    "ε is added to the standard deviation; it belongs under the root, to the variance",
+    "A feature with variance 0: by what do you divide, and by what does the op divide?",
+    see="A7",
+)
+def eps_outside_root(x, gamma, beta, pop_mean, pop_var, momentum, eps):
+    mu, var = tf.nn.moments(x, right_axes(x))
+    updates = [step(pop_mean, mu, momentum), step(pop_var, var, momentum)]
+    return gamma * (x - mu) / (tf.sqrt(var) + eps) + beta, updates
+
+
+@mistake(
     "std-for-variance",
     "You pass the standard deviation where the op expects the variance",
     "Who draws the root: you, or `tf.nn.batch_normalization`?",
@@ -244,12 +271,35 @@ def std_for_variance(x, gamma, beta, pop_mean, pop_var, momentum, eps):
 
 @mistake(
     "first-axis-only",
-    "You average over axis 0 only: for images that is one mean per pixel and channel",
+    "Your means of images are not one per channel: you average over too few axes",
     "Which axes of (m, p, q, C) may not have a mean of their own?",
     see="E50; public TensorFlow 1 notebooks: moments over [0] on a conv",
+    same_as=("each-image-apart",),
 )
 def first_axis_only(x, gamma, beta, pop_mean, pop_var, momentum, eps):
     return build(x, gamma, beta, pop_mean, pop_var, momentum, eps, axes=[0])
+
+
+@mistake(
+    "each-image-apart",
+    "Your means of images are not one per channel: you average over too few axes",
+    "Which axes of (m, p, q, C) may not have a mean of their own?",
+    see="E51",
+    same_as=("first-axis-only",),
+)
+def each_image_apart(x, gamma, beta, pop_mean, pop_var, momentum, eps):
+    axes = [1, 2] if len(x.shape) == 4 else [0]
+    return build(x, gamma, beta, pop_mean, pop_var, momentum, eps, axes)
+
+
+@mistake(
+    "last-axis",
+    "You average over the last axis, which mixes the features or channels of one sample",
+    "In (m, D) and in (m, p, q, C), which axis numbers the features? Should it be averaged away?",
+    see="A1, E52",
+)
+def last_axis(x, gamma, beta, pop_mean, pop_var, momentum, eps):
+    return build(x, gamma, beta, pop_mean, pop_var, momentum, eps, axes=[-1])
 
 
 @mistake(

@@ -37,6 +37,14 @@ mistake(
 )((standard, -standard))
 
 mistake(
+    "both-show",
+    "Both of your batches show the mistake",
+    "With which mean and which variance does a layer predict that was never updated? Has `x_hides` "
+    "just these?",
+    see="own",
+)((3 * standard, far))
+
+mistake(
     "one-feature",
     "In `x_shows` the mistake shows in one feature only",
     "Should one feature of `x_shows` be far from mean 0 and variance 1, or all of them?",

@@ -94,6 +94,44 @@ def flag_forgotten(x, training, momentum, eps):
 
 
 @mistake(
+    "if-in-python",
+    "Python is to choose (by `if`, `and` or `max`), but no tensor has a value while you build",
+    "When does Python run this line, and when is the placeholder fed? What may the layer's "
+    "`training` be?",
+    see="F68",
+)
+def if_in_python(x, training, momentum, eps):
+    layer = layer_of(momentum, eps)
+    if training:
+        y = layer(x, training=True)
+        return after(layer.updates, y)
+    return layer(x, training=False)
+
+
+TWICE = (
+    "Each run with True moves the statistics twice",
+    "How many times does your code call the layer, and for which updates does `y` wait?",
+)
+
+
+@mistake("updates-twice", *TWICE, see="F66")
+def updates_twice(x, training, momentum, eps):
+    layer = layer_of(momentum, eps)
+    layer(x, training=training)
+    y = layer(x, training=training)
+    return after(layer.updates, y)
+
+
+@mistake("updates-twice-in-a-row", *TWICE, see="F66")
+def updates_twice_in_a_row(x, training, momentum, eps):
+    layer = layer_of(momentum, eps)
+    layer(x, training=training)
+    with tf.control_dependencies(layer.updates):
+        y = layer(x, training=training)
+    return after(layer.updates, y)
+
+
+@mistake(
     "flag-inverted",
     "Fed True it predicts, and fed False it trains",
     "What does the layer do when its `training` is True?",

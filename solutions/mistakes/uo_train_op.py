@@ -168,6 +168,11 @@ def listed(loss, optimizer):
     return [optimizer.minimize(loss), *updates()]
 
 
+@variant("a list in a list")
+def listed_whole(loss, optimizer):
+    return [optimizer.minimize(loss), updates()]
+
+
 @variant("gradients made inside the block")
 def gradients_inside(loss, optimizer):
     with tf.control_dependencies(updates()):

@@ -69,6 +69,21 @@ def moves_nothing(scope):
 
 
 @mistake(
+    "by-variable",
+    "You pick the ops by the variable that they change, and a second call changes the same one",
+    "Two inputs go through the network `net`: whose ops are in `net_1/…`, and what are their "
+    "variables called?",
+    see="F65",
+)
+def by_variable(scope):
+    return [
+        op
+        for op in tf.get_collection(UPDATE_OPS)
+        if any(source.name.startswith(f"{scope}/") for source in op.inputs)
+    ]
+
+
+@mistake(
     "last-two",
     "You return the last two updates of the collection, whosever they are",
     "In which order do updates come into the collection, and how many does a network have?",
