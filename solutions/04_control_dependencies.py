@@ -91,8 +91,7 @@ with tf.Session(graph=graph) as session:
 # %% [markdown] slide="slide"
 # ## Only what the fetch needs
 #
-# Choose what is fetched. Then answer: for which fetches must `b` be fed, and which of them run
-# `shout`?
+# **Predict before you choose:** for which fetches must `b` be fed, and which of them run `shout`?
 
 # %% slide="fragment"
 with tf.Graph().as_default() as graph:
@@ -287,12 +286,24 @@ draw(copy)
 # Now `update` runs. But what is the value of `copy`: 3 or 12? Follow the arrows: `copy` waits for
 # `add` and for `update`, and nothing says which of those two comes first.
 
-# %% volatile="the race is won by one or the other, differently often in each run"
-values = [float(fresh_run(copy, x)[0]) for _ in range(100)]
-print("values of copy in 100 fresh sessions:", sorted(set(values)))
+
+# %%
+def values_of(*fetches, runs=20_000):
+    """The values of the first fetch, in run after run of all, until there are two to show."""
+    values = set()
+    with fetches[0].graph.as_default(), tf.Session() as session:
+        init = tf.global_variables_initializer()
+        while len(values) < 2 and runs:
+            runs -= 1
+            session.run(init)
+            values.add(float(session.run(fetches)[0]))
+    return sorted(values)
+
+
+print("values of copy:", values_of(copy))
 
 # %% [markdown]
-# Both occur (if you see one only, run the cell again). **`tf.identity` makes the update run; it
+# Both occur: who wins the race differs from run to run. **`tf.identity` makes the update run; it
 # does not make an older operation run later.** If the value must be the new one, the operation that
 # reads the variable has to be made inside the block.
 
@@ -380,8 +391,7 @@ check("cd-counter")
 # A layer knows its update. The training step, made elsewhere and later, should wait for it. A
 # **collection** is a list in the graph where one puts operations and the other finds them.
 #
-# **Predict before you run:** `count` is in the graph twice. Does fetching `y` change it? Does
-# `step`?
+# **Predict before you run:** each layer has a counter. Does fetching `y` change them? Does `step`?
 
 
 # %% slide="fragment"
@@ -401,13 +411,13 @@ with tf.Graph().as_default():
 
 # %% slide="slide"
 print(f"in the collection: {len(early)} updates before the layers, {len(updates)} after")
-draw(y)
+explore(draw, fetches=choice({"y": y, "step": step}, "session.run"))
 
 # %% [markdown]
 # <details><summary>What a collection does not do</summary>
 #
-# It adds no arrows. Fetching `y` leaves both counters at 0, as the picture shows; `step` raises
-# them, because it was made in a block that waits for `updates`. `get_collection` hands over a copy
+# It adds no arrows. Fetching `y` leaves both counters at 0; `step` raises them, because it was made
+# in a block that waits for `updates`. `get_collection` hands over a copy
 # of the list as it is *now*: read before the layers are made, it is empty, and the block waits for
 # nothing, without a word.
 #
@@ -461,10 +471,17 @@ draw(train, fold=["gradients", "train"])
 def build(made):
     training = tf.placeholder_with_default(False, (), name="training")
     count = tf.Variable(0.0, name="count", trainable=False)
-    update = count.assign_add(1.0, name="update") if made == "before tf.cond" else None
 
-    def f():
-        return count.assign_add(1.0, name="update") if update is None else tf.identity(update)
+    if made == "before tf.cond":
+        update = count.assign_add(1.0, name="update")
+
+        def f():
+            return tf.identity(update)
+
+    else:
+
+        def f():
+            return count.assign_add(1.0, name="update")
 
     y = tf.cond(training, f, lambda: count.read_value(), name="y")
     return y, count, training
@@ -540,19 +557,9 @@ with tf.Graph().as_default():
     x = tf.Variable(1.0, name="x")
     update = tf.assign(x, 10.0, name="update")
     seen = x.read_value()
-    with tf.Session() as session:
-        init = tf.global_variables_initializer()
-        session.run(init)
-        session.run([update, seen])
-        print("x in a run of its own:", session.run(x))
 
-# %% volatile="the race is won by one or the other, differently often in each run" slide="fragment"
-with tf.Session(graph=x.graph) as session:
-    values = set()
-    for _ in range(100):
-        session.run(init)
-        values.add(float(session.run([update, seen])[1]))
-print("x fetched together with update, 100 times:", sorted(values))
+print("x in a run of its own:", fresh_run(update, x)[1])
+print("x in the same run:", values_of(seen, update))
 
 # %% [markdown]
 # <details><summary>Why?</summary>
@@ -602,24 +609,21 @@ with tf.Session(graph=train.graph) as session:
 # %% [markdown]
 # ## In the wild
 #
-# - **A line inside.** `out = seg_sum` in the block, and the check that should have come first never
-#   ran; `seg_sum * 1.0` worked
+# - **A line inside.** `out_feat = seg_sum` in the block, and the check that should have come first
+#   never ran; `seg_sum * 1.0` worked
 #   ([tensorflow/tensorflow#16766](https://github.com/tensorflow/tensorflow/issues/16766)). A
 #   reviewer caught the same line, `train_op = total_loss`, in TensorFlow's own model repository
 #   ([tensorflow/models#1487](https://github.com/tensorflow/models/pull/1487)).
 # - **Around the loss.** The update hung on the loss, and `minimize` went past it
 #   ([#9179](https://github.com/tensorflow/tensorflow/issues/9179)). The documentation of batch norm
-#   itself once hung its updates on the loss
-#   ([#7577](https://github.com/tensorflow/tensorflow/issues/7577), mended in
-#   [#8292](https://github.com/tensorflow/tensorflow/pull/8292)).
+#   itself once said to hang them there: lesson 06.
 
 # %% [markdown]
 # - **Before tf.cond.** Updates that ran whichever branch was chosen
 #   ([#1410](https://github.com/tensorflow/tensorflow/issues/1410),
 #   [#2062](https://github.com/tensorflow/tensorflow/issues/2062),
 #   [#3287](https://github.com/tensorflow/tensorflow/issues/3287)); the documentation got a
-#   paragraph about it. Mozilla's DeepSpeech read a batch of training, validation and test data in
-#   every step ([mozilla/DeepSpeech#215](https://github.com/mozilla/DeepSpeech/issues/215)).
+#   paragraph about it.
 # - **In one list.** The same loss, printed and summarized, gave two numbers
 #   ([#13133](https://github.com/tensorflow/tensorflow/issues/13133)); since then the documentation
 #   of `Session.run` says that the order within a call is undefined

@@ -401,9 +401,9 @@ with tf.Graph().as_default(), tf.Session() as session:
 #   After [tensorflow#2062](https://github.com/tensorflow/tensorflow/issues/2062) the rule went into
 #   the documentation of `tf.cond`.
 # - **Everybody wrote this layer.** "Easy to use batch norm layer"
-#   ([tensorflow#1122](https://github.com/tensorflow/tensorflow/issues/1122)) collected versions of
-#   it until 2018, though a comment of July 2016 points to `tf.contrib.layers.batch_norm`, which
-#   takes a placeholder too.
+#   ([tensorflow#1122](https://github.com/tensorflow/tensorflow/issues/1122)) was still argued over
+#   in July 2017, a year after a comment had pointed to `tf.contrib.layers.batch_norm`, which takes
+#   a placeholder too.
 
 # %% [markdown] slide="slide"
 # ## Recap

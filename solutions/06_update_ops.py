@@ -113,8 +113,8 @@ for title, things in found.items():
 # - **Global variables**, 4: what an initializer sets and a `Saver` saves by default. A
 #   `Saver(tf.trainable_variables())` forgets the moving statistics (lesson 07).
 # - **UPDATE_OPS**, 2: a list in the graph and nothing more. Each op subtracts
-#   `(1 - momentum) * (moving - batch)` from its variable, which is lesson 02's formula. No function
-#   of TensorFlow 1 runs the list for you; neither `minimize` nor `Session.run` looks at it.
+#   `(1 - momentum) * (moving - batch)` from its variable, which is lesson 02's formula. Neither
+#   `minimize` nor `Session.run` looks at the list. (`create_train_op` did; it went with contrib.)
 
 # %% [markdown] slide="slide"
 # ## What `minimize` reaches
@@ -174,8 +174,8 @@ figures.losses({"minimize alone": without, "your train op": with_updates}, targe
 # %% [markdown] slide="slide"
 # ## The momentum decides how soon
 #
-# 50 steps, in which the batch's mean never changes. The way that a moving mean has gone after $n$
-# steps is $1 - \texttt{momentum}^n$, as in lesson 02.
+# 50 steps, in which the batch's mean never changes. After $n$ steps a moving mean has gone the part
+# $1 - \texttt{momentum}^n$ of its way, as in lesson 02.
 #
 # **Predict before you move it:** TensorFlow's default is 0.99. How far does the mean get in 50
 # steps: 40 %, 90 % or 99 %? And is that enough for a useful prediction?
@@ -231,10 +231,16 @@ for title, call in calls.items():
 # - The default of `training` is **False**: who forgets it gets a layer that never measures
 #   anything, and an empty collection.
 # - With a placeholder the two ops are there, and in a run with False they change nothing.
-# - `trainable=False` takes the updates away, but the output is still normalized by the batch: a
-#   layer frozen by half.
 # - The collection grows **when the layer is called**. Read it before, or in another graph, and the
 #   list is empty.
+# - `trainable=False` takes the updates away, but the output is still normalized by the batch, a
+#   layer frozen by half:
+
+# %%
+with tf.Graph().as_default(), tf.Session() as session:
+    y = bn(tf.constant(samples, tf.float32), training=True, trainable=False)
+    session.run(tf.global_variables_initializer())
+    print("output means are 0:", np.allclose(session.run(y).mean(axis=0), 0, atol=1e-5))
 
 # %% [markdown] slide="slide"
 # ## Twice the updates
@@ -318,9 +324,9 @@ check("uo-which")
 #
 # contrib left TensorFlow with version 2.0
 # ([tensorflow#50850](https://github.com/tensorflow/tensorflow/issues/50850) is one of many who
-# missed this very layer). Its heir, tf_slim 1.1.0, stops on import under TensorFlow 2.21:
-# `module 'tensorflow.python.framework.ops' has no attribute 'Tensor'`. The idea takes five lines,
-# so we can have it back.
+# missed this very layer). Its heir, tf_slim 1.1.0, can still be imported under TensorFlow 2.21, but
+# its `batch_norm` stops at once: `module 'tensorflow.python.framework.ops' has no attribute
+# 'Tensor'`. The idea takes five lines, so we can have it back.
 
 # %% [markdown] slide="slide"
 # ## Exercise: a batch norm that brings its updates along
@@ -459,8 +465,9 @@ for renorm in False, True:
 # Without `renorm_clipping` the correction is complete, and training output and prediction differ
 # only by the last update. In the first steps, with moving statistics of 0 and 1, that means: no
 # normalization at all. Ioffe clips with $r = 1$, $d = 0$ at first and loosens the bounds later.
-# Three more variables come with it, and Keras 3 has dropped the option
-# ([keras#19857](https://github.com/keras-team/keras/issues/19857)).
+# Three more variables come with it. Keras 3 dropped the option
+# ([keras#19857](https://github.com/keras-team/keras/issues/19857)) and took it up again in 2026
+# ([keras#22047](https://github.com/keras-team/keras/pull/22047)).
 
 # %% [markdown] slide="slide"
 # ## Virtual batches: fine until you predict
@@ -478,7 +485,7 @@ with tf.Graph().as_default(), tf.Session() as session:
     session.run(tf.global_variables_initializer())
     out = session.run(y, {x: np.arange(8.0)[:, None], training: True})
     for title, group in (("first four", out[:4]), ("every other one", out[::2])):
-        print(f"{title:16} mean {group.mean():+.2f}")
+        print(f"{title:16} normalized to mean 0: {abs(group.mean()) < 1e-5}")
     try:
         session.run(y, {x: [[1.0]], training: False})
     except tf.errors.InvalidArgumentError as error:
@@ -512,6 +519,10 @@ with tf.Graph().as_default(), tf.Session() as session:
     print(f"adjusted: mean {out.mean():.2f}, standard deviation {out.std():.2f}")
     session.run(step)
     print("gamma after a step:", session.run(tf.trainable_variables()[0]))
+
+# %% [markdown]
+# No β is there; one penalty waits to be added to a loss; x̂ comes out doubled and shifted by ½; and
+# γ, which the step would have made far larger, is cut to 1.2 by its constraint.
 
 # %% [markdown] slide="slide"
 # ## Now break it
@@ -557,18 +568,12 @@ check("uo-hide")
 #   collection was read in another graph, and the solution concluded that batch norm made the model
 #   worse. [udacity/deep-learning#128](https://github.com/udacity/deep-learning/issues/128): a GAN
 #   of the course without the block.
-# - **Made before the block.** A review of
-#   [tensorflow/models#1487](https://github.com/tensorflow/models/pull/1487) found
-#   `train_op = total_loss` in such a block: "this probably won't work. total_loss needs to be
-#   created under here."
 
 # %% [markdown]
-# - **Only the loss waits.** [tensorflow#9179](https://github.com/tensorflow/tensorflow/issues/9179):
-#   a `tf.identity` of the loss in the block, `minimize` outside; the gradients go around it. The
-#   documentation itself once recommended to bind the loss
-#   ([tensorflow#7577](https://github.com/tensorflow/tensorflow/issues/7577)), then the train op
-#   ([tensorflow#8292](https://github.com/tensorflow/tensorflow/pull/8292)), since a validation loss
-#   should not move anything.
+# - **Only the loss waits** (lesson 04). The documentation of contrib's layer once said to bind the
+#   updates to the loss ([tensorflow#7577](https://github.com/tensorflow/tensorflow/issues/7577));
+#   since [tensorflow#8292](https://github.com/tensorflow/tensorflow/pull/8292), to the train op:
+#   a loss that is computed on test data should not move anything.
 # - **Names that begin alike.** [AYLIEN/gan-intro#3](https://github.com/AYLIEN/gan-intro/pull/3):
 #   `scope='D'` also returns what is in `D_pre`.
 # - **Fused against unfused.** The factor n/(n − 1) is
