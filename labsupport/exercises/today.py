@@ -183,6 +183,132 @@ TRAIN_STEP = Exercise(
 )
 
 
+# ---------------------------------------------------------------- k-dropout
+
+
+def _block_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, units):
+        inputs = {
+            "units": units,
+            "rate": float(rng.choice([0.3, 0.35, 0.4, 0.6])),
+            "x": (batch(rng, 200, 9) + 1).astype(np.float32),
+        }
+        return Case(case_id, title, inputs)
+
+    a, b, c = (int(n) for n in rng.choice(np.arange(20, 40), 3, replace=False))
+    return [
+        case("one", "one hidden layer", [a]),
+        case("three", "three hidden layers", [a, b, c]),
+    ]
+
+
+def _block_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    from labsupport.tf2 import keras, tf
+
+    units, rate = list(inputs["units"]), inputs["rate"]
+    layers = call(answer, units, rate, name="hidden_layers", names=("units", "rate"))
+    if isinstance(layers, keras.Sequential):
+        layers = layers.layers
+    if not isinstance(layers, (list, tuple)):
+        raise Unusable(
+            f"`hidden_layers` should return a list of layers; it returns {_kind(layers)}."
+        )
+    odd = [one for one in layers if not isinstance(one, keras.layers.Layer)]
+    if odd:
+        raise Unusable(f"Everything in the list should be a Keras layer; {_kind(odd[0])} is not.")
+    if len({id(one) for one in layers}) < len(layers):
+        raise Unusable("The same layer stands twice in the list; make a new one for each place.")
+    x = tf.constant(inputs["x"])
+    with _plain_words():
+        keras.Sequential([keras.Input((x.shape[1],)), *layers])  # gives every layer its shape
+        return {**_order(keras, list(layers)), "met": _met(keras, list(layers), x)}
+
+
+def _order(keras: Any, layers: list[Any]) -> dict[str, str]:
+    """The layers but for dropout; where dropout is; and what of batch norm's is to be told."""
+    words, places, momenta, biases, count, before = [], [], set(), [], 0, None
+    norms = [i for i, one in enumerate(layers) if isinstance(one, keras.layers.BatchNormalization)]
+    for i, one in enumerate(layers):
+        if isinstance(one, keras.layers.Dropout):
+            behind = f"after {words[-1]}, {count} in" if words else "at the start"
+            last = norms and i > norms[-1]
+            places.append(f"{one.rate:.3g} {'after the last batch norm' if last else behind}")
+            continue
+        words.append(_word(keras, one))
+        count += isinstance(one, keras.layers.Dense)
+        if isinstance(one, keras.layers.BatchNormalization):
+            momenta.add(f"{one.momentum:.3g}")
+            if before is not None and before.use_bias and before.activation.__name__ == "linear":
+                biases.append(words[-2])
+        before = one if isinstance(one, keras.layers.Dense) else None
+    return {
+        "layers": ", ".join(words),
+        "dropout": "; ".join(places) or "none",
+        "momentum": " and ".join(sorted(momenta)) or "no batch norm",
+        "biases": ", ".join(biases) or "none before batch norm",
+    }
+
+
+def _word(keras: Any, layer: Any) -> str:
+    kinds = keras.layers
+    if isinstance(layer, kinds.ELU):
+        return "elu"
+    if isinstance(layer, kinds.Activation):
+        return layer.activation.__name__
+    if isinstance(layer, kinds.BatchNormalization):
+        return "batch norm"
+    if isinstance(layer, kinds.Dense):
+        own = layer.activation.__name__
+        return f"dense {layer.units}" + ("" if own == "linear" else f" with {own}")
+    return type(layer).__name__
+
+
+def _met(keras: Any, layers: list[Any], x: Any) -> str:
+    """Whether batch norm meets in prediction the variance that it noted in training."""
+    norms = [one for one in layers if isinstance(one, keras.layers.BatchNormalization)]
+    for norm in norms:
+        norm.momentum = 0.0  # notes the batch that it gets, and nothing else
+    h, ratios = x, []
+    for one in layers:
+        h = one(h, training=True)
+    h = x
+    for one in layers:
+        if any(one is norm for norm in norms):
+            noted = one.moving_variance.numpy()
+            ratios.append(float(np.mean(noted) / (np.mean(np.var(h.numpy(), axis=0)) + 1e-9)))
+        h = one(h, training=False)
+    if not ratios:
+        return "there is no batch norm"
+    far = max(max(ratio, 1 / max(ratio, 1e-9)) for ratio in ratios)
+    return "what it noted" if far < 1.1 else "another variance than it noted"
+
+
+BLOCK = Exercise(
+    id="k-dropout",
+    lesson=LESSON,
+    title="Dropout beside batch norm",
+    answer="hidden_layers",
+    parts=(
+        Part("layers", 1, "the layers and their order", ("*/layers", "*/momentum", "*/inputs")),
+        Part("met", 2, "batch norm meets in prediction what it noted", ("*/met",), ("layers",)),
+        Part("dropout", 1, "dropout, once and with the rate", ("*/dropout",), ("layers",)),
+        Part("biases", 1, "no parameter is for nothing", ("*/biases",), ("layers",)),
+    ),
+    cases=_block_cases,
+    probe=_block_probe,
+    hints=(
+        "`make_network` above has the layers and their order. Which of its arguments do you need "
+        "here too?",
+        "With one hidden layer there are few places for dropout. Which of them come before a batch "
+        "norm? With three hidden layers, what does the second batch norm see of a dropout in the "
+        "first block?",
+        "A dense layer hands on the variance of what it gets. So no batch norm may come after "
+        "dropout, near or far: which is the first place where none does?",
+    ),
+    limit=LIMIT,
+)
+
+
 # ---------------------------------------------------------------- k-layer
 
 
@@ -646,4 +772,4 @@ CONVERT = Exercise(
     limit=LIMIT,
 )
 
-EXERCISES = (TRAIN_STEP, LAYER, FREEZE, CONVERT)
+EXERCISES = (BLOCK, TRAIN_STEP, LAYER, FREEZE, CONVERT)
