@@ -59,10 +59,10 @@ figures.accuracy_by_batch({"by their own batch": own})
 # %% [markdown]
 # <details><summary>What happened?</summary>
 #
-# Alone, a sample is its own mean: $x - \mu = 0$ in every feature, so every digit gives the same
-# ten scores and is read as a 0. A tenth of the digits are zeros. In a batch of two each feature
-# is +1 or −1, depending on which of the two had more of it: the order survives, the amounts are
-# gone. Nothing is wrong with the weights. They have not changed.
+# Alone, a sample is its own mean: $x - \mu = 0$ in every feature, so every digit gives ten scores
+# of 0; `argmax` takes the first of equals and reads it as a 0. A tenth of the digits are zeros.
+# In a batch of two each feature is +1 or −1, depending on which of the two had more of it: the
+# order survives, the amounts are gone. Nothing is wrong with the weights. They have not changed.
 #
 # </details>
 
@@ -357,9 +357,9 @@ moving["100, sorted"] = accuracy(test_z[order], test_y[order], 100, by_moving_st
 figures.accuracy_by_batch({"by their own batch": own, "by moving statistics": moving})
 
 # %% [markdown]
-# The blue bars are equal because each sample goes through the same arithmetic whoever comes with
-# it. They are even a little above the best of the others: 100 samples make noisier statistics than
-# an average over many batches.
+# By moving statistics all bars are equal: each sample goes through the same arithmetic whoever
+# comes with it. They are even a little above the best of the others: 100 samples make noisier
+# statistics than an average over many batches.
 
 # %% [markdown] slide="slide"
 # ## The same, with a colder start
@@ -389,7 +389,7 @@ figures.accuracy_by_steps(curves, reference=own[100])
 # `predicts_alone(layer, x)`: True if every sample of `x` gets the same prediction from
 # `layer(…, training=False)` alone as together with the others, to within rounding; else False.
 #
-# The check brings nine layers, three of them innocent. Which wrong tests would call a layer
+# The check brings twelve layers, three of them innocent. Which wrong tests would call a layer
 # innocent that subtracts the mean of its batch?
 
 
@@ -532,8 +532,10 @@ print("the layer remembers", layer.moving_mean.shape, "means")
 #   had it wrong ([cs231n#180](https://github.com/cs231n/cs231n.github.io/issues/180)); a library
 #   kept TensorFlow's numbers under PyTorch's meaning
 #   ([ludwig#2100](https://github.com/ludwig-ai/ludwig/pull/2100)).
-# - **m or m − 1.** A course promised its layer to be interchangeable with PyTorch's and stored the
-#   other variance ([ARENA_3.0#415](https://github.com/callummcdougall/ARENA_3.0/issues/415)).
+# - **m or m − 1.** PyTorch's documentation named only the variance that divides by m, until
+#   someone compared it with what was stored
+#   ([pytorch#77427](https://github.com/pytorch/pytorch/issues/77427)); tinygrad had stored the
+#   other one ([tinygrad#807](https://github.com/tinygrad/tinygrad/pull/807)).
 
 # %% [markdown] slide="slide"
 # ## Recap
@@ -549,7 +551,9 @@ print("the layer remembers", layer.moving_mean.shape, "means")
 
 # %% [markdown]
 # **References.** S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training
-# by Reducing Internal Covariate Shift*, ICML 2015: section 3.1 and algorithm 2 are this lesson.
+# by Reducing Internal Covariate Shift*, ICML 2015, section 3.1 and algorithm 2. There the
+# statistics are averaged when training is over; moving averages are for watching a network while
+# it trains.
 # Scoring test images one at a time to see whether batch norm works is an idea of Udacity's
 # [batch-norm notebooks](https://github.com/udacity/deep-learning/tree/master/batch-norm)
 # ("Accuracy on 100 samples").

@@ -94,6 +94,45 @@ def test_a_layer_without_a_call_keeps_the_point_for_its_start():
     assert [part.points for part in verdict.parts] == [1, 0, 0, 0, 0, 0]
 
 
+def test_a_row_handed_over_as_a_batch_is_told_its_shape():
+    def by_row(layer, x):
+        together = layer(x, training=False)
+        return all(np.allclose(layer(x[i], training=False), together[i]) for i in range(len(x)))
+
+    exercise = exercises.find("bn-alone")
+    cases = exercise.visible_cases()
+    verdict = judge(exercise, cases, load(exercise.id), observe(exercise, by_row, cases))
+    assert verdict.points == 0
+    assert {"called with an array of shape (3,)" in part.message for part in verdict.parts} == {
+        True
+    }
+
+
+@pytest.mark.parametrize("exercise_id", ["bn-predict", "bn-layer"])
+def test_changing_x_in_place_is_not_blamed_on_company(exercise_id):
+    class Careless(Bare):
+        def __call__(self, x, training):
+            mean, var = self.moving_mean, self.moving_var
+            if training:
+                mean, var = x.mean(axis=0), x.var(axis=0)
+            x -= mean
+            x /= np.sqrt(var + 1e-5)
+            return self.gamma * x + self.beta
+
+    def careless(x, gamma, beta, moving_mean, moving_var, eps):
+        x -= moving_mean
+        x /= np.sqrt(moving_var + eps)
+        return gamma * x + beta
+
+    exercise = exercises.find(exercise_id)
+    cases = exercise.visible_cases()
+    answer = careless if exercise_id == "bn-predict" else Careless
+    verdict = judge(exercise, cases, load(exercise.id), observe(exercise, answer, cases))
+    messages = " ".join(part.message for part in verdict.parts)
+    assert "in place" in messages
+    assert "among others" not in messages
+
+
 def test_pictures_say_their_numbers():
     picture = figures.accuracy_by_batch({"own": {100: 0.88, 1: 0.1}, "moving": {100: 0.9, 1: 0.9}})
     assert "own: 100 88.0 %, 1 10.0 %" in picture.alt

@@ -168,8 +168,12 @@ def _backward_cases(rng: np.random.RandomState) -> list[Case]:
 
 
 def _backward_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = (inputs[name] for name in ("dy", "x", "gamma", "eps"))
-    found = call(answer, *arguments, name="batch_norm_backward")
+    return _three_gradients(answer, inputs, "batch_norm_backward")
+
+
+def _three_gradients(answer: Any, inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    arguments = (inputs[argument] for argument in ("dy", "x", "gamma", "eps"))
+    found = call(answer, *arguments, name=name)
     if not isinstance(found, (tuple, list)) or len(found) != 3:
         several = isinstance(found, (tuple, list))
         what = f"{len(found)} things" if several else "one thing"
@@ -182,7 +186,24 @@ def _off(seen: np.ndarray, right: np.ndarray) -> bool:
     return not np.allclose(seen, right, rtol=1e-4, atol=1e-5)
 
 
-def _sums_fact(along: str) -> Fact:
+def _scaled(dx: np.ndarray, wanted: np.ndarray) -> bool:
+    """Whether every feature of dx is a multiple of what it should be."""
+    factor = (dx * wanted).sum(axis=0) / np.maximum((wanted**2).sum(axis=0), 1e-12)
+    return np.allclose(dx, factor * wanted, rtol=1e-3, atol=1e-4)
+
+
+def _direct_path_off(error: np.ndarray, by: np.ndarray) -> bool:
+    """Whether an error of dx is more than a wrong share of the paths through μ and σ².
+
+    Those add to every sample the same number, and a multiple of its distance from the mean.
+    """
+    centred = by - by.mean(axis=0)
+    rest = error - error.mean(axis=0)
+    rest -= centred * (rest * centred).sum(axis=0) / ((centred**2).sum(axis=0) + 1e-12)
+    return bool(np.abs(rest).max() > 1e-3 * np.abs(error).max())
+
+
+def _sums_fact(along: str, unit: str = "feature") -> Fact:
     """A fact about the two sums of dx; along: the input that the second sum is weighted with.
 
     The first sum is 0 when dx is right, so that x serves as well as x̂ for the second.
@@ -194,29 +215,32 @@ def _sums_fact(along: str) -> Fact:
         dx, wanted, by = seen["dx"], right["dx"], inputs[along]
         if not _off(dx, wanted):
             return None
+        if _scaled(dx, wanted):
+            return (
+                "The three paths of your dx are there in the right proportion, but the whole is "
+                "too large or too small. What scales them all?"
+            )
+        direct = _direct_path_off(dx - wanted, by)
         first, size = dx.sum(axis=0), np.abs(wanted).sum(axis=0) + 1e-3
         if np.any(np.abs(first) > 1e-3 * size):
             i = int(np.argmax(np.abs(first) / size))
+            follow = "Look at the direct path first." if direct else "Follow the path through μ."
             return (
-                f"In feature {i} your dx adds up to {first[i]:.3g} over the batch. It should add "
-                "up to 0, since adding one number to every sample changes no output. Follow the "
-                "path through μ."
+                f"In {unit} {i} your dx adds up to {first[i]:.3g} over the batch. It should add "
+                f"up to 0, since adding one number to every sample changes no output. {follow}"
             )
         second, should = ((g * by).sum(axis=0) for g in (dx, wanted))
         size = np.abs(wanted * by).sum(axis=0) + 1e-3
         if np.any(np.abs(second - should) > 1e-3 * size):
             i = int(np.argmax(np.abs(second - should) / size))
             zero = abs(should[i]) < 1e-3 * size[i]
+            follow = "Look at γ, s and ε." if direct else "Follow the path through σ²."
             return (
-                f"The path through μ closes: dx adds up to 0. But in feature {i} the sum of dx "
+                f"The path through μ closes: dx adds up to 0. But in {unit} {i} the sum of dx "
                 f"times {along} is {second[i]:.3g}; it should be "
-                f"{0 if zero else should[i]:.3g}. Follow the path "
-                "through σ², and look at γ and ε."
+                f"{0 if zero else should[i]:.3g}. {follow}"
             )
-        return (
-            "Both sums of dx come out right, but dx does not: the three paths are there in the "
-            "right proportion. What scales them all?"
-        )
+        return "Both sums of dx come out right, but dx does not. Look at γ and s."
 
     return fact
 
@@ -305,6 +329,80 @@ SHORT = Exercise(
         "three that `batch_norm_backward` returns.",
     ),
     facts=(_sums_fact("x_hat"),),
+)
+
+
+# ---------------------------------------------------------------- bn-backward-images
+
+
+def _rows(a: np.ndarray) -> np.ndarray:
+    """Images (m, C, p, q) as rows (m·p·q, C)."""
+    return a.transpose(0, 2, 3, 1).reshape(-1, a.shape[1])
+
+
+def _pictures(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Rows (m·p·q, C) as images of a shape (m, C, p, q), laid out in memory as images are."""
+    m, c, p, q = shape
+    return np.ascontiguousarray(rows.reshape(m, p, q, c).transpose(0, 3, 1, 2))
+
+
+def _images_cases(rng: np.random.RandomState) -> list[Case]:
+    def case(case_id, title, shape, eps, rows=_well_spread):
+        m, c, p, q = shape
+        x = rows(rng, m * p * q, c)
+        gamma, _ = affine(rng, c)
+        gamma = gamma + 0.7 * np.sign(gamma)  # far from 1
+        inputs = dict(dy=_pictures(_upstream(rng, x), shape), x=_pictures(x, shape))
+        return Case(case_id, title, dict(**inputs, gamma=gamma, eps=eps))
+
+    def close(rng, n, d):
+        return batch(rng, n, d, scale=0.6)
+
+    c = int(rng.randint(4, 6))
+    return [
+        case("plain", f"3 images of 2 × 4 pixels, {c} channels", (3, c, 2, 4), 1e-6),
+        case("alike", "as many channels as rows and columns", (2, 3, 3, 3), 1e-6),
+        case("large-eps", "a large ε", (2, 4, 3, 2), rng.uniform(0.1, 0.3), close),
+        case("one", "a single image", (1, 2, 3, 4), 1e-6),
+    ]
+
+
+def _images_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return _three_gradients(answer, inputs, "batch_norm_backward_images")
+
+
+def _images_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    dx, wanted = seen["dx"], right["dx"]
+    if _off(dx, wanted) and not _off(np.sort(dx, None), np.sort(wanted, None)):
+        return None  # the right numbers in other places: the judge says so
+    rows = dict(right, dx=_rows(wanted)), dict(seen, dx=_rows(dx))
+    return _sums_fact("x", "channel")({"x": _rows(inputs["x"])}, *rows)
+
+
+IMAGES = Exercise(
+    id="bn-backward-images",
+    lesson=LESSON,
+    title="Back through images",
+    answer="batch_norm_backward_images",
+    parts=(
+        Part("dbeta", 1, "the gradient of β", ("*/dbeta",)),
+        Part("dgamma", 1, "the gradient of γ", ("*/dgamma",)),
+        Part("dx", 3, "the gradient of x", ("plain/dx", "alike/dx", "one/dx")),
+        Part("eps", 1, "ε does its work", ("large-eps/dx",)),
+        Part("inputs", 1, "the inputs are left alone", ("*/inputs",)),
+    ),
+    cases=_images_cases,
+    probe=_images_probe,
+    hints=(
+        "Every formula of this lesson holds for one channel as it held for one feature. Which "
+        "numbers of `x` share a μ, and along which axes do they lie?",
+        "Two ways: give every mean and sum those axes, with `keepdims=True`, and γ the shape "
+        "(C, 1, 1); or bring `x` and `dy` into rows of C columns, as in lesson 02, and use "
+        "`batch_norm_backward`.",
+        "Check yourself: `dx.sum(axis=(0, 2, 3))` must be 0 for every channel. For a single image "
+        "too?",
+    ),
+    facts=(_images_fact,),
 )
 
 
@@ -440,4 +538,4 @@ WHICH = Exercise(
     ),
 )
 
-EXERCISES = (GRADIENT, NORMALIZE, BACKWARD, SHORT, WHICH)
+EXERCISES = (GRADIENT, NORMALIZE, BACKWARD, SHORT, IMAGES, WHICH)

@@ -16,7 +16,8 @@ from labsupport.vocabulary import Case, Exercise, Fact, Odd, Part, Unusable
 
 LESSON = "02_moving_averages"
 MOVING = ("moving_mean", "moving_var")
-STATE = ("gamma", "beta", *MOVING)
+LEARNED = ("gamma", "beta")
+STATE = (*LEARNED, *MOVING)
 
 
 def _training_batches(inputs: Mapping[str, Any]) -> list[np.ndarray]:
@@ -161,8 +162,9 @@ def _predict_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         given = (inputs[name] for name in (*STATE, "eps"))
         return call(answer, x, *given, name="batch_norm_predict")
 
+    x = inputs["x"].copy()  # one that the answer cannot change
     out = predict(inputs["x"])
-    return {"out": out, COMPANY: _company(predict, inputs["x"], out)}
+    return {"out": out, COMPANY: _company(predict, x, out)}
 
 
 def _company_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
@@ -203,17 +205,18 @@ PREDICT = Exercise(
 
 # ---------------------------------------------------------------- bn-layer
 
-UNTOUCHED = "prediction leaves the layer as it was"
+UNTOUCHED = "leaves the layer as it was"
 
 
 def _layer_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, d, sizes=(), n=0, scale=1.0, given=False, second=False, **options):
+    def case(case_id, title, d, sizes=(), n=0, scale=1.0, given=False, look="", **options):
         """Training batches of these sizes, then n samples to predict, by given statistics or not.
 
-        second: look at another layer, not at the one that trains. options: for the constructor.
+        look: "second", at another layer than the one that trains; "own", at the γ and β that the
+        layer began with. options: for the constructor.
         """
         gamma, beta = affine(rng, d)
-        inputs = dict(num_features=d, options=options, gamma=gamma, beta=beta, second=second)
+        inputs = dict(num_features=d, options=options, gamma=gamma, beta=beta, look=look)
         for i, size in enumerate(sizes, 1):
             inputs[f"x{i}"] = scale * batch(rng, size, d)
         if given:
@@ -230,7 +233,8 @@ def _layer_cases(rng: np.random.RandomState) -> list[Case]:
     eps, tiny = rng.uniform(0.8, 1.5), 0.005
     return [
         case("start", "a new layer", d, momentum=0.8, eps=1e-4),
-        case("second", "a second layer, while the first one trains", 3, [4], second=True),
+        case("second", "a second layer, while the first one trains", 3, [4], look="second"),
+        case("own", "γ and β of a new layer, after it has trained", 3, [4, 5], look="own"),
         case("train-one", "training, one step", d, [n], momentum=0.9, eps=1e-5),
         case("train-three", "training, three steps", 3, [4, n, 5], momentum=0.75, eps=1e-4),
         case("train-eps", "training, a large ε", 3, [4], momentum=0.8, eps=eps),
@@ -252,20 +256,25 @@ def _layer_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     batches, values = _training_batches(inputs), {}
     if not batches and "x" not in inputs:
         return _look(layer, STATE)
-    _put(layer, inputs, ("gamma", "beta"))
+    if inputs["look"] == "own":
+        learned = _state(layer, LEARNED)
+    else:
+        _put(layer, inputs, LEARNED)
     for x in batches:
         values["out"] = _run(layer, x, training=True)
-    if inputs["second"]:
+    if inputs["look"] == "second":
         return _look(second, MOVING)
+    if inputs["look"] == "own":
+        return {"learned": _changes("training", learned, _state(layer, LEARNED))}
     if "x" not in inputs:
         return values | _look(layer, MOVING)
     if "moving_mean" in inputs:
         _put(layer, inputs, MOVING)
-    before = _state(layer, STATE)
+    before, x = _state(layer, STATE), inputs["x"].copy()
     values["out"] = _run(layer, inputs["x"], training=False)
-    values["state"] = _changes(before, _state(layer, STATE))
+    values["state"] = _changes("prediction", before, _state(layer, STATE))
     predict = functools.partial(_run, layer, training=False)
-    values[COMPANY] = _company(predict, inputs["x"], values["out"])
+    values[COMPANY] = _company(predict, x, values["out"])
     return values
 
 
@@ -331,9 +340,9 @@ def _look(layer: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: flat(value) for name, value in state.items()} | {"shapes": shapes}
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    names = [name for name in STATE if not _equal(before[name], after[name])]
-    return f"prediction changes {' and '.join(names)}" if names else UNTOUCHED
+def _changes(who: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    names = [name for name in before if not _equal(before[name], after[name])]
+    return f"{who} changes {' and '.join(names)}" if names else f"{who} {UNTOUCHED}"
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -359,8 +368,14 @@ def _training_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> 
     return moments_fact("out", (0,), "feature")(inputs, right, seen)
 
 
+def _learned_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    if "learned" not in right or seen["learned"] == right["learned"]:
+        return None
+    return f"Only a gradient may change γ and β, but {seen['learned']}."
+
+
 def _prediction_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
-    if seen.get("state", UNTOUCHED) != UNTOUCHED:
+    if "state" in right and seen["state"] != right["state"]:
         return f"Only training may change the layer, but {seen['state']}."
     return _company_fact(inputs, right, seen)
 
@@ -373,7 +388,7 @@ def _shapes_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> st
 
 
 _START = ("start/gamma", "start/beta", "start/moving_*")
-_MOVED = ("train-*/moving_*", "second/moving_*")
+_MOVED = ("train-*/moving_*", "second/moving_*", "own/learned")
 
 LAYER = Exercise(
     id="bn-layer",
@@ -383,7 +398,7 @@ LAYER = Exercise(
     parts=(
         Part("start", 1, "a new layer has γ 1, β 0, moving mean 0, moving variance 1", _START),
         Part("train", 2, "training normalizes with the batch", ("train-*/out",)),
-        Part("moving", 3, "training moves the moving statistics", _MOVED),
+        Part("moving", 3, "training moves the moving statistics, and nothing else", _MOVED),
         Part("predict", 2, "prediction uses the moving statistics", ("predict*/out",)),
         Part(
             "frozen",
@@ -414,6 +429,7 @@ LAYER = Exercise(
         _start_fact,
         _training_fact,
         _way_fact(lambda inputs, name: 0.0 if name == "moving_mean" else 1.0),
+        _learned_fact,
         _prediction_fact,
         _shapes_fact,
     ),
@@ -584,8 +600,14 @@ class Suspect:
         self.rule, self.calls = rule, 0
 
     def __call__(self, x, training):
+        x = np.asarray(x, dtype=float)
+        if x.ndim != 2:
+            raise Unusable(
+                "A layer takes a batch of shape (m, D), and one sample is a batch of shape (1, D); "
+                f"yours was called with an array of shape {x.shape}."
+            )
         self.calls += 1
-        return self.rule(np.asarray(x, dtype=float), bool(training), self.calls)
+        return self.rule(x, bool(training), self.calls)
 
 
 def _honest(x, training, calls):
@@ -595,6 +617,12 @@ def _honest(x, training, calls):
 def _neighbourly(x, training, calls):
     out = 3 * x + 1
     out[1:] += 0.1 * x[:-1]
+    return out
+
+
+def _first_with_last(x, training, calls):
+    out = 3 * x + 1
+    out[:1] += 0.1 * (x[-1:] - x[:1])
     return out
 
 
@@ -613,6 +641,9 @@ _SUSPECTS: dict[str, tuple[str, Callable]] = {
     ),
     "bad-size": ("looks at the size of the batch", lambda x, t, n: x * (1 + 1 / len(x))),
     "bad-neighbour": ("mixes every sample but the first with its neighbour", _neighbourly),
+    "bad-first": ("mixes the first sample with the last one", _first_with_last),
+    "bad-more": ("gives more in company", lambda x, t, n: 3 * x + 1 + 0.1 * (len(x) > 1)),
+    "bad-less": ("gives less in company", lambda x, t, n: 3 * x + 1 - 0.1 * (len(x) > 1)),
     "bad-drift": ("changes a little at every call", lambda x, t, n: 3 * x + 1 + 0.01 * n),
     "bad-single": (
         "gives zeros for a batch of one",

@@ -62,7 +62,7 @@ def doubled_batch(layer, x):
 
 @mistake(
     "halves",
-    "You compare the whole batch with its halves: no sample is ever alone",
+    "No sample is ever alone in your test: it calls the layer with several at a time",
     "What would your test say of a layer that goes wrong only for a batch of one?",
     see="A17",
 )
@@ -120,6 +120,50 @@ def all_guilty(layer, x):
 )
 def any_sample(layer, x):
     return np.isclose(layer(x, training=False), alone(layer, x)).any()
+
+
+@mistake(
+    "any-whole-sample",
+    "You say True as soon as one sample agrees; all of them must",
+    "What would your test say of a layer that mixes only the last two of five samples?",
+    see="lesson 02",
+)
+def any_whole_sample(layer, x):
+    y = layer(x, training=False)
+    return any(np.allclose(layer(x[i : i + 1], training=False)[0], y[i]) for i in range(len(x)))
+
+
+@mistake(
+    "last-sample-counts",
+    "Only the last sample decides what your test says",
+    "If the loop finds a difference at sample 0, what does it know of that after sample 1?",
+    see="lesson 02",
+)
+def last_sample_counts(layer, x):
+    y = layer(x, training=False)
+    for i in range(len(x)):
+        same = np.allclose(layer(x[i : i + 1], training=False)[0], y[i])
+    return same
+
+
+@mistake(
+    "signed-difference",
+    "A prediction that is larger alone than in company passes your test, whatever the difference",
+    "What is the largest number in (−5, −3), and how far are those two from 0?",
+    see="lesson 02",
+)
+def signed_difference(layer, x):
+    return (layer(x, training=False) - alone(layer, x)).max() < 1e-6
+
+
+@mistake(
+    "signed-difference-reversed",
+    "A prediction that is smaller alone than in company passes your test, whatever the difference",
+    "What is the largest number in (−5, −3), and how far are those two from 0?",
+    see="lesson 02",
+)
+def signed_difference_reversed(layer, x):
+    return (alone(layer, x) - layer(x, training=False)).max() < 1e-6
 
 
 @mistake(

@@ -14,8 +14,8 @@ def forward(x, eps):
     return x - mu, np.sqrt(var + eps)
 
 
-def graph(dy, x, gamma, eps, *, mu=1.0, var=1.0, inside=None, spread=None):
-    """The gradient by the graph, with the paths through μ and σ² weighted, and parts replaced.
+def graph(dy, x, gamma, eps, *, direct=1.0, mu=1.0, var=1.0, inside=None, spread=None):
+    """The gradient by the graph, with its three paths weighted, and parts replaced.
 
     inside: dσ² from (dx̂, centred, s); spread: s itself.
     """
@@ -29,7 +29,7 @@ def graph(dy, x, gamma, eps, *, mu=1.0, var=1.0, inside=None, spread=None):
         else inside(dx_hat, centred, s)
     )
     dmu = -(dx_hat / s).sum(axis=0)
-    dx = dx_hat / s + var * dvar * 2 * centred / m + mu * dmu / m
+    dx = direct * dx_hat / s + var * dvar * 2 * centred / m + mu * dmu / m
     return dx, (dy * x_hat).sum(axis=0), dy.sum(axis=0)
 
 
@@ -116,6 +116,18 @@ def exponent_minus_one(dy, x, gamma, eps):
 
 
 @mistake(
+    "exponent-on-s",
+    "In dσ² you have s to the power −3/2; that exponent belongs to σ² + ε",
+    "s is a root. Which power of s is σ² + ε to the power 3/2?",
+    see="D41",
+)
+def exponent_on_s(dy, x, gamma, eps):
+    return graph(
+        dy, x, gamma, eps, inside=lambda dx_hat, c, s: -0.5 * (dx_hat * c).sum(axis=0) / s**1.5
+    )
+
+
+@mistake(
     "factor-two",
     "The path through σ² comes at half its strength: the 2 of the square is lost",
     "What is the derivative of (xᵢ − μ)² with respect to xᵢ?",
@@ -166,6 +178,36 @@ def count_lost_var(dy, x, gamma, eps):
 
 
 @mistake(
+    "count-twice",
+    "1/m comes in twice in both statistics: their paths come m times too weak",
+    "dσ² and dμ are gradients of numbers shared by all samples: a sum or a mean over the batch?",
+    see="D43, D48",
+)
+def count_twice(dy, x, gamma, eps):
+    return graph(dy, x, gamma, eps, mu=1 / len(x), var=1 / len(x))
+
+
+@mistake(
+    "count-twice-mu",
+    "1/m comes in twice on the path through μ, which comes m times too weak",
+    "dμ is the gradient of a number shared by all samples: a sum or a mean over the batch?",
+    see="D43, D48",
+)
+def count_twice_mu(dy, x, gamma, eps):
+    return graph(dy, x, gamma, eps, mu=1 / len(x))
+
+
+@mistake(
+    "count-twice-var",
+    "1/m comes in twice on the path through σ², which comes m times too weak",
+    "dσ² is the gradient of a number shared by all samples: a sum or a mean over the batch?",
+    see="D43, D48",
+)
+def count_twice_var(dy, x, gamma, eps):
+    return graph(dy, x, gamma, eps, var=1 / len(x))
+
+
+@mistake(
     "count-minus-one",
     "On the way back σ² divides by m − 1, on the way forward by m",
     "Which variance did the forward pass use? The way back has to differentiate that one.",
@@ -207,6 +249,36 @@ def count_of_numbers(dy, x, gamma, eps):
 )
 def mu_not_scaled(dy, x, gamma, eps):
     return graph(dy, x, gamma, eps, mu=forward(x, eps)[1])
+
+
+@mistake(
+    "mu-from-dy",
+    "In dμ you have dy where dx̂ belongs: γ is lost on that path",
+    "Which gradient arrives at x̂? Which nodes lie between x̂ and the loss?",
+    see="D45",
+)
+def mu_from_dy(dy, x, gamma, eps):
+    return graph(dy, x, gamma, eps, mu=1 / gamma)
+
+
+@mistake(
+    "direct-not-scaled",
+    "On the direct path the division by s is missing",
+    "x̂ᵢ = (xᵢ − μ) / s. With μ and s held still, what is its derivative with respect to xᵢ?",
+    see="D41",
+)
+def direct_not_scaled(dy, x, gamma, eps):
+    return graph(dy, x, gamma, eps, direct=forward(x, eps)[1])
+
+
+@mistake(
+    "direct-missing",
+    "The direct path is missing: only those through μ and σ² are there",
+    "If one xᵢ grows, does its own x̂ᵢ change even when μ and σ² stay?",
+    see="D37",
+)
+def direct_missing(dy, x, gamma, eps):
+    return graph(dy, x, gamma, eps, direct=0)
 
 
 @mistake(
@@ -476,6 +548,17 @@ def dgamma_by_mean(dy, x, gamma, eps):
 
 
 @mistake(
+    "dbeta-by-mean",
+    "Your dβ is a mean over the batch; what was shared is summed on the way back",
+    "If every sample is in the batch twice, what should become of dβ?",
+    see="D48",
+)
+def dbeta_by_mean(dy, x, gamma, eps):
+    dx, dgamma, dbeta = graph(dy, x, gamma, eps)
+    return dx, dgamma, dbeta / len(x)
+
+
+@mistake(
     "both-by-mean",
     "Your dγ and dβ are means over the batch; what was shared is summed on the way back",
     "If every sample is in the batch twice, what should become of dβ?",
@@ -509,6 +592,29 @@ def not_summed(dy, x, gamma, eps):
 
 
 @mistake(
+    "dgamma-not-summed",
+    "Your dγ has not been summed over the batch",
+    "What shape does γ have, and therefore its gradient?",
+    see="D48; public answers: missing reduction axis",
+)
+def dgamma_not_summed(dy, x, gamma, eps):
+    centred, s = forward(x, eps)
+    dx, _, dbeta = graph(dy, x, gamma, eps)
+    return dx, dy * centred / s, dbeta
+
+
+@mistake(
+    "dbeta-not-summed",
+    "Your dβ has not been summed over the batch",
+    "What shape does β have, and therefore its gradient?",
+    see="D48; public answers: missing reduction axis",
+)
+def dbeta_not_summed(dy, x, gamma, eps):
+    dx, dgamma, _ = graph(dy, x, gamma, eps)
+    return dx, dgamma, dy
+
+
+@mistake(
     "summed-to-one-number",
     "Your dγ and dβ are single numbers: the sums have no `axis`",
     "What shape does γ have, and therefore its gradient?",
@@ -517,6 +623,28 @@ def not_summed(dy, x, gamma, eps):
 def summed_to_one_number(dy, x, gamma, eps):
     centred, s = forward(x, eps)
     return graph(dy, x, gamma, eps)[0], (dy * centred / s).sum(), dy.sum()
+
+
+@mistake(
+    "dgamma-one-number",
+    "Your dγ is a single number: the sum has no `axis`",
+    "What shape does γ have, and therefore its gradient?",
+    see="public answers: missing reduction axis",
+)
+def dgamma_one_number(dy, x, gamma, eps):
+    dx, dgamma, dbeta = graph(dy, x, gamma, eps)
+    return dx, dgamma.sum(), dbeta
+
+
+@mistake(
+    "dbeta-one-number",
+    "Your dβ is a single number: the sum has no `axis`",
+    "What shape does β have, and therefore its gradient?",
+    see="public answers: missing reduction axis",
+)
+def dbeta_one_number(dy, x, gamma, eps):
+    dx, dgamma, dbeta = graph(dy, x, gamma, eps)
+    return dx, dgamma, dbeta.sum()
 
 
 @mistake(

@@ -106,6 +106,16 @@ def sum_for_projection(dy, x_hat, gamma, s):
 
 
 @mistake(
+    "m-times-too-large",
+    "dx is m times what it should be: the last 1/m is lost",
+    "With m dx̂ᵢ and two sums in the brackets, what has all of it been multiplied by?",
+    see="D43",
+)
+def m_times_too_large(dy, x_hat, gamma, s):
+    return len(dy) * short(dy, x_hat, gamma, s)
+
+
+@mistake(
     "m-lost-in-first-term",
     "All is divided by m, the first term too, which should not be",
     "With (m dx̂ᵢ − Σ dx̂ − …) / m, what stands before the first term?",
@@ -240,6 +250,28 @@ def wrong_axis(dy, x_hat, gamma, s):
     g = gamma * dy
     along = (g * x_hat).mean(axis=1, keepdims=True)
     return (g - g.mean(axis=1, keepdims=True) - x_hat * along) / s
+
+
+@mistake(
+    "x-hat-inside-the-mean",
+    "In the third term both x̂ are inside the mean, which makes it the same for every sample",
+    "Which of the two x̂ has the index i, and stands before the angle bracket?",
+    see="A12",
+)
+def x_hat_inside_the_mean(dy, x_hat, gamma, s):
+    g = gamma * dy
+    return (g - g.mean(axis=0) - (x_hat * g * x_hat).mean(axis=0)) / s
+
+
+@mistake(
+    "x-hat-missing",
+    "In the third term the x̂ before the angle bracket is missing",
+    "Which direction is the third term to be taken away along?",
+    see="D39",
+)
+def x_hat_missing(dy, x_hat, gamma, s):
+    g = gamma * dy
+    return (g - g.mean(axis=0) - (g * x_hat).mean(axis=0)) / s
 
 
 @mistake(

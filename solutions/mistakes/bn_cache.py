@@ -103,6 +103,27 @@ def not_centred(x, eps):
 
 
 @mistake(
+    "not-scaled",
+    "You subtract the mean, but do not divide by s",
+    "What should the spread of each feature of x̂ be?",
+    see="A12",
+)
+def not_scaled(x, eps):
+    return x - x.mean(axis=0), np.sqrt(x.var(axis=0) + eps)
+
+
+@mistake(
+    "precedence",
+    "Only the mean is divided by s; `x` itself is not",
+    "Which is done first in `x - a / b`?",
+    see="A12",
+)
+def precedence(x, eps):
+    s = np.sqrt(x.var(axis=0) + eps)
+    return x - x.mean(axis=0) / s, s
+
+
+@mistake(
     "s-squared",
     "x̂ is right, but the second result is σ² + ε; s is its root",
     "By what did you divide to get x̂? That is s.",

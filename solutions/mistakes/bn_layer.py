@@ -195,6 +195,38 @@ class SharedBetweenLayers(Layer):
         self.shared.moving_var = value
 
 
+class InPlace(Layer):
+    """A right layer that moves its statistics in place."""
+
+    def remember(self, mean, var):
+        self.moving_mean += (1 - self.momentum) * (mean - self.moving_mean)
+        self.moving_var += (1 - self.momentum) * (var - self.moving_var)
+
+
+@mistake(
+    "one-array-for-two",
+    "β and the moving mean are one array with two names: what moves the one moves the other",
+    "After `a = b = np.zeros(3)`, how many arrays are there?",
+    see="public answers: a running stat updated with the wrong quantity",
+)
+class OneArrayForTwo(InPlace):
+    def __init__(self, num_features, momentum=0.9, eps=1e-5):
+        super().__init__(num_features, momentum, eps)
+        self.beta = self.moving_mean
+
+
+@mistake(
+    "one-array-for-two-of-each",
+    "γ and the moving variance are one array with two names, and so are β and the moving mean",
+    "After `a = b = np.zeros(3)`, how many arrays are there?",
+    see="public answers: a running stat updated with the wrong quantity",
+)
+class OneArrayForTwoOfEach(InPlace):
+    def __init__(self, num_features, momentum=0.9, eps=1e-5):
+        super().__init__(num_features, momentum, eps)
+        self.beta, self.gamma = self.moving_mean, self.moving_var
+
+
 # ---------------------------------------------------------------- training
 
 
@@ -632,6 +664,21 @@ class VarFromOldMean(Layer):
     def remember(self, mean, var):
         self.moving_var = self.mix(self.moving_mean, var)
         self.moving_mean = self.mix(self.moving_mean, mean)
+
+
+@mistake(
+    "spread-around-new-moving-mean",
+    "You measure the variance of the batch around the moving mean, not around its own",
+    "How large would your variance be for a batch whose samples are all equal?",
+    see="public answers: a running stat updated with the wrong quantity",
+)
+class SpreadAroundNewMovingMean(Layer):
+    def train(self, x):
+        out = hat(x, x.mean(axis=0), x.var(axis=0), self.eps)
+        self.moving_mean = self.mix(self.moving_mean, x.mean(axis=0))
+        spread = ((x - self.moving_mean) ** 2).mean(axis=0)
+        self.moving_var = self.mix(self.moving_var, spread)
+        return self.affine(out)
 
 
 @mistake(

@@ -211,6 +211,26 @@ def precedence(x, gamma, beta, moving_mean, moving_var, eps):
 
 
 @mistake(
+    "precedence-in-one-line",
+    "Only the moving mean is divided by the spread; γ multiplies `x` before it is centred",
+    "Which is done first in `g * x - a / b`, and which of these should be done first?",
+    see="A12",
+)
+def precedence_in_one_line(x, gamma, beta, moving_mean, moving_var, eps):
+    return gamma * x - moving_mean / np.sqrt(moving_var + eps) + beta
+
+
+@mistake(
+    "mean-not-scaled-by-gamma",
+    "γ multiplies `x` before the moving mean is subtracted, so the moving mean misses it",
+    "Which is done first in `g * x - a`: the product or the difference?",
+    see="A12",
+)
+def mean_not_scaled_by_gamma(x, gamma, beta, moving_mean, moving_var, eps):
+    return (gamma * x - moving_mean) / np.sqrt(moving_var + eps) + beta
+
+
+@mistake(
     "beta-scaled-by-gamma",
     "β is added before the multiplication by γ, so γ scales it too",
     "What should a sample that equals the moving mean be turned into: β, or γβ?",

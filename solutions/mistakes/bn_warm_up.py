@@ -102,6 +102,16 @@ def rule_of_thumb(fraction, momentum):
 
 
 @mistake(
+    "rule-of-thumb-rounded-up",
+    "You return 1 / (1 − momentum), whatever the fraction",
+    "How much of the way is covered after ten steps with momentum 0.9? Is that what was asked?",
+    see="B30",
+)
+def rule_of_thumb_rounded_up(fraction, momentum):
+    return math.ceil(1 / (1 - momentum))
+
+
+@mistake(
     "approximate-logarithm",
     "You take 1 − momentum for −log(momentum), which holds only as momentum comes close to 1",
     "What are the two for momentum 0.8?",

@@ -90,6 +90,19 @@ def sign(f, x, h):
 
 
 @mistake(
+    "first-entry-only",
+    "Only the first slope is there; all the others are 0",
+    "When does your loop come to its `return`: after the last entry, or after the first?",
+    see=OWN,
+)
+def first_entry_only(f, x, h):
+    gradient = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        gradient[i] = central(f, x.astype(float), i, h)
+        return gradient
+
+
+@mistake(
     "not-divided",
     "You return the difference of the two values of f; it is not yet a slope",
     "A slope is a difference divided by what?",
