@@ -215,7 +215,13 @@ def _block_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         )
     odd = [one for one in layers if not isinstance(one, keras.layers.Layer)]
     if odd:
-        raise Unusable(f"Everything in the list should be a Keras layer; {_kind(odd[0])} is not.")
+        what = f"a {type(odd[0]).__name__}"
+        raise Unusable(f"Everything in the list should be a Keras layer; {what} is not.")
+    if any(getattr(one, "axis", -1) == 0 for one in layers):
+        raise Unusable(
+            "A batch norm of yours takes axis 0, the rows, for its features. Which argument of "
+            "`BatchNormalization` comes first?"
+        )
     if len({id(one) for one in layers}) < len(layers):
         raise Unusable("The same layer stands twice in the list; make a new one for each place.")
     x = tf.constant(inputs["x"])
