@@ -709,7 +709,7 @@ figures.figure_one({"as it comes": plain, "with batch norm": normal})
 # %% [markdown]
 # **What the picture does not show.** Call `train(batch_norm=False, spread=0.1)`: with weights twice
 # as large the plain network starts within 200 steps and ends at 91 %; with batch norm it is 89 %
-# with either spread. (Three other seeds: 89 to 90 %, against 89 to 90 % with batch norm.) Batch
+# with either spread. (Three other seeds: 89, 90 and 90 %, against 88 to 90 % with batch norm.) Batch
 # norm took a setting off our hands; it did not make this network better, and in the paper it did.
 # The paper blames the drift, *internal covariate shift*; whether that is why it helps is disputed
 # (Santurkar et al. 2018).
@@ -730,14 +730,14 @@ figures.figure_one({"as it comes": plain, "with batch norm": normal})
 # %% [markdown]
 # ## In the wild: gradients that were right
 #
-# - **The dashed arrow.** Darknet leaves it out, and was told so at least four times
+# - **The dashed arrow.** Darknet leaves it out, and was told so or asked why at least four times
 #   ([pjreddie/darknet#29](https://github.com/pjreddie/darknet/pull/29),
 #   [#1634](https://github.com/pjreddie/darknet/issues/1634),
 #   [#1723](https://github.com/pjreddie/darknet/issues/1723),
 #   [AlexeyAB/darknet#4605](https://github.com/AlexeyAB/darknet/issues/4605)). The author's answer
 #   to the first: that sum is zero.
 # - **dy = 1.** A gradient check of Torch's layer, with the sum of the outputs as loss, gave a
-#   relative error of 1.0: noise compared with noise
+#   relative error of 1.0: the gradient is 0 there, and noise was compared with noise
 #   ([torch/nn#744](https://github.com/torch/nn/issues/744), 2016).
 #
 # And the other way round: where μ and σ² *are* constants, given from outside, only the direct path
