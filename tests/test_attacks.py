@@ -22,7 +22,7 @@ from grading_tools import (
 )
 
 from labsupport import exercises
-from labsupport.grading import fresh, sandbox, wire
+from labsupport.grading import fresh, program, sandbox, wire
 
 BODY = "def batch_norm_dense(x, gamma, beta, eps):\n"
 
@@ -35,6 +35,7 @@ def answer(*lines: str) -> str:
 @pytest.fixture(scope="module")
 def box():
     with open_box(NUMPY) as box:
+        box.alone = processes_below(box._process.pid)  # bubblewrap's own, and the warm process
         yield box
 
 
@@ -53,7 +54,7 @@ def _afterwards_all_is_as_it_was(request):
         next_one = graded(used, NUMPY, RIGHT)
         assert points(next_one, "bn-dense") == exercises.find("bn-dense").points
         assert not next_one.events
-        assert processes_below(used._process.pid) <= 1
+        assert processes_below(used._process.pid) == used.alone
 
 
 def processes_below(pid: int) -> int:
@@ -167,12 +168,12 @@ def test_other_answers_are_graded_all_the_same(box):
 
 
 def test_an_answer_that_kills_its_process_costs_itself(box):
-    solved = [c.source for c in __import__("grading_tools").program.solved(NUMPY).cells]
+    solved = [cell.source for cell in program.solved(NUMPY).cells]
     deadly = answer("import os", "os._exit(3)")
     result = graded(box, NUMPY, *solved, deadly)
     assert points(result, "bn-dense") == 0
     assert points(result, "bn-conv") == exercises.find("bn-conv").points
-    assert all("exit code 3" in part.message for part in parts(result, "bn-dense"))
+    assert "exit code 3" in parts(result, "bn-dense")[0].message
 
 
 # ---------------------------------------------------------------- secrets
@@ -243,6 +244,7 @@ def what_it_gives(box, source: str, lesson: str = NUMPY):
         cells = [(c.name, c.source) for c in a_program(lesson, source).cells]
         session.run(cells, 30, 60)
         _found, value, _handle, _near = session.find("batch_norm_dense")
+        session._ask({"do": "case", "number": 0, "seconds": 30}, 5)
         session._until = time.monotonic() + 30
         return value(1.0, 2.0, 3.0, 4.0)
 
@@ -323,7 +325,7 @@ def test_endless_code_is_stopped(box, loop):
     started = time.monotonic()
     result = graded(box, NUMPY, answer(loop))
     assert result.points == 0
-    assert {part.outcome for part in parts(result, "bn-dense")} == {"slow"}
+    assert {part.outcome for part in parts(result, "bn-dense")} == {"slow", "waiting"}
     assert time.monotonic() - started < 25
 
 
@@ -408,6 +410,8 @@ TF_PATCHES = {
     "o._observe_case = lambda *a: None\no.observe_case = lambda *a: None",
     "the session": "import tensorflow as real\nreal.compat.v1.Session.run = lambda *a, **k: 7",
     "numpy": "import numpy\nnumpy.array_equal = numpy.allclose = lambda *a, **k: True",
+    "a builtin's name": "import labsupport.exercises.tf_common as t\nt.len = lambda x: 0\n"
+    "t.isinstance = lambda *a: True",
     "code": "import labsupport.exercises.control_dependencies as c\n"
     "f = c._counter_probe\nf.__code__ = (lambda *a: {'count': 2.0}).__code__",
 }

@@ -24,17 +24,22 @@ CLASSES_OF = ("labsupport", "tensorflow.python.client", "tensorflow.python.frame
 
 _modules: list[tuple[dict[str, Any], str, Any]] = []
 _classes: list[tuple[type, str, Any]] = []
+_all_names: dict[type, frozenset[str]] = {}
+_own_modules: list[dict[str, Any]] = []
 _functions: list[tuple[FunctionType, Any, Any, Any]] = []
 
 
 def remember() -> None:
     """Note what is there, before any submission."""
-    _modules.clear(), _classes.clear(), _functions.clear()
+    for known in (_modules, _classes, _all_names, _own_modules, _functions):
+        known.clear()
     seen: set[int] = set()
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType) or not WATCHED.fullmatch(name):
             continue
         names = vars(module)
+        if name.startswith("labsupport"):
+            _own_modules.append(names)
         for own, value in list(names.items()):
             own_module = isinstance(value, ModuleType) and name.startswith("labsupport")
             if callable(value) or own_module:  # tf_keras swaps modules of its own
@@ -45,6 +50,7 @@ def remember() -> None:
                 continue
             seen.add(id(value))
             if isinstance(value, type):
+                _all_names[value] = frozenset(vars(value))
                 _classes.extend((value, k, v) for k, v in list(vars(value).items()) if callable(v))
                 _functions.extend(
                     _inside(v) for v in vars(value).values() if type(v) is FunctionType
@@ -65,6 +71,16 @@ def put_back() -> list[str]:
         if vars(cls).get(own) is not value:
             setattr(cls, own, value)
             replaced.append(f"{cls.__name__}.{own}")
+    for cls, known in _all_names.items():
+        for own in vars(cls).keys() - known:
+            if callable(vars(cls)[own]):  # new here, to come before an inherited one
+                delattr(cls, own)
+                replaced.append(f"{cls.__name__}.{own}")
+    for names in _own_modules:
+        for own in vars(builtins).keys() & names.keys():
+            if own not in ("__doc__", "__name__", "__loader__", "__package__", "__spec__"):
+                del names[own]
+                replaced.append(f"{names.get('__name__', '?')}.{own}")
     for function, code, defaults, named in _functions:
         if function.__code__ is not code:
             function.__code__ = code

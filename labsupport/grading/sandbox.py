@@ -34,6 +34,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 KINDS = ("numpy", "tf1", "tf2", "key", "probe")
 START_SECONDS = 120  # TensorFlow from a cold disk on a busy machine
 ORDINARY_USER = 65534
+COURSE = "/course"  # where a sandbox sees the course, wherever it lies
 
 
 class CannotIsolate(Exception):
@@ -141,7 +142,7 @@ class Sandbox:
                     stderr=self._errors,
                     pass_fds=[there.fileno()],
                     cwd="/",
-                    env=_environment(),
+                    env=_environment(mode),
                     start_new_session=True,
                 )
             except OSError as error:
@@ -235,13 +236,13 @@ class Sandbox:
 # ---------------------------------------------------------------- commands
 
 
-def _environment() -> dict[str, str]:
+def _environment(mode: str) -> dict[str, str]:
     """Nothing of the grader's own environment but the path to programs."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": COURSE if mode != "trust" else str(PROJECT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "Agg",
@@ -256,10 +257,14 @@ def _environment() -> dict[str, str]:
 
 
 def _command(mode: str, control: int, kind: str, also: tuple[Path, ...]) -> list[str]:
-    inner = [sys.executable, "-P" if sys.version_info >= (3, 11) else "-s", "-m"]
-    inner += ["labsupport.grading.server", str(control), kind, mode]
+    own_way = "-P" if sys.version_info >= (3, 11) else "-s"
+    server = [own_way, "-m", "labsupport.grading.server", str(control), kind, mode]
     if mode == "trust":
-        return inner
+        return [sys.executable, *server]
+    in_venv = sys.prefix != sys.base_prefix
+    python = Path(sys.executable)
+    inside = f"{COURSE}/.venv/{python.parent.name}/{python.name}" if in_venv else str(python)
+    inner = [inside, *server]
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise ServerFailed("bwrap is not installed")
@@ -275,7 +280,8 @@ def _command(mode: str, control: int, kind: str, also: tuple[Path, ...]) -> list
         f"{ORDINARY_USER}); os.setresuid({ORDINARY_USER}, {ORDINARY_USER}, {ORDINARY_USER}); "
         "os.execv(sys.argv[1], sys.argv[1:])"
     )
-    outer = [bwrap, *tree, "--dev-bind", "/proc", "/proc", "--dev", "/dev", "--", sys.executable]
+    outer = [bwrap, *tree, "--dev-bind", "/proc", "/proc", "--dev", "/dev", "--"]
+    outer += [str(python.resolve())]
     outer += ["-I", "-S", "-c", become]
     return [*outer, bwrap, "--ro-bind", "/", "/", *own, "--remount-ro", "/dev", "--", *inner]
 
@@ -293,13 +299,17 @@ def _tree(also: tuple[Path, ...]) -> list[str]:
     for name in ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime"):
         words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     words += ["--dir", "/tmp", "--dir", "/var/tmp"]
-    roots = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]}
-    roots |= {PROJECT / "labsupport", PROJECT / "notebooks", *also}
-    roots = {path for path in roots if not str(path).startswith("/usr/")}
-    parents = {parent for path in roots for parent in path.parents} - {Path("/")}
-    for path in sorted(parents):  # by themselves they would be closed to an ordinary user
+    own = {Path(sys.base_prefix).resolve(), Path(sys.executable).resolve().parents[1]}
+    places = {path: str(path) for path in own | {Path(sys.base_prefix)}}
+    if sys.prefix != sys.base_prefix:
+        places[Path(sys.prefix)] = f"{COURSE}/.venv"
+    for path in (PROJECT / "labsupport", PROJECT / "notebooks", *also):
+        places[path] = f"{COURSE}/{path.name}"
+    places = {path: there for path, there in places.items() if not there.startswith("/usr/")}
+    parents = {parent for there in places.values() for parent in Path(there).parents}
+    for path in sorted(parents - {Path("/")}):  # by themselves they would be closed to others
         words += ["--dir", str(path)]
-    for path in sorted(roots):
-        words += ["--ro-bind", str(path), str(path)]
-    keys = PROJECT / "labsupport" / "answer_keys"
-    return [*words, "--tmpfs", str(keys), "--remount-ro", str(keys)]
+    for path, there in sorted(places.items(), key=lambda pair: pair[1]):
+        words += ["--ro-bind", str(path), there]
+    keys = f"{COURSE}/labsupport/answer_keys"
+    return [*words, "--tmpfs", keys, "--remount-ro", keys]

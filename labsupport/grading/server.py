@@ -251,6 +251,7 @@ def keep(channel: int, limits: dict, mode: str, core: int, report: int, close: l
 def begin(channel: int, limits: dict, mode: str) -> None:
     """The submission's first process: shut all doors, then do as the channel says."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    os.setsid()  # a signal to one's own process group stays at home
     if mode != "trust":
         lock_up(limits)
     limit(limits)
