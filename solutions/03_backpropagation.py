@@ -709,9 +709,9 @@ figures.figure_one({"as it comes": plain, "with batch norm": normal})
 # %% [markdown]
 # **What the picture does not show.** Call `train(batch_norm=False, spread=0.1)`: with weights twice
 # as large the plain network starts within 200 steps and ends at 91 %; with batch norm it is 89 %
-# with either spread. (Three other seeds: 89, 90 and 90 %, against 88 to 90 % with batch norm.) Batch
-# norm took a setting off our hands; it did not make this network better, and in the paper it did.
-# The paper blames the drift, *internal covariate shift*; whether that is why it helps is disputed
+# with either spread. (Three other seeds: 89, 90 and 90 %, against 88 to 90 % with batch norm.)
+# Batch norm took a setting off our hands; it did not make this network better. In the paper it
+# did. The paper blames the drift, *internal covariate shift*; whether that is why it helps is disputed
 # (Santurkar et al. 2018).
 
 # %% [markdown]
