@@ -463,8 +463,8 @@ draw(train, fold=["gradients", "train"])
 # when the graph is built. When it runs, only the operations *made during* the chosen one's call
 # run.
 #
-# Below, the update is made inside `f` or before it. **Predict before you move anything:** in which
-# of the four cases does `count` go up?
+# Below, the update is made while `f` is called, or before `tf.cond`. **Predict before you move
+# anything:** in which of the four cases does `count` go up?
 
 
 # %%
@@ -472,18 +472,14 @@ def build(made):
     training = tf.placeholder_with_default(False, (), name="training")
     count = tf.Variable(0.0, name="count", trainable=False)
 
-    if made == "before tf.cond":
-        update = count.assign_add(1.0, name="update")
+    def make_update():
+        return count.assign_add(1.0, name="update")
 
-        def f():
-            return tf.identity(update)
-
+    if made == "inside f":
+        y = tf.cond(training, make_update, count.read_value, name="y")
     else:
-
-        def f():
-            return count.assign_add(1.0, name="update")
-
-    y = tf.cond(training, f, lambda: count.read_value(), name="y")
+        update = make_update()
+        y = tf.cond(training, lambda: tf.identity(update), count.read_value, name="y")
     return y, count, training
 
 
