@@ -711,8 +711,8 @@ figures.figure_one({"as it comes": plain, "with batch norm": normal})
 # as large the plain network starts within 200 steps and ends at 91 %; with batch norm it is 89 %
 # with either spread. (Three other seeds: 89, 90 and 90 %, against 88 to 90 % with batch norm.)
 # Batch norm took a setting off our hands; it did not make this network better. In the paper it
-# did. The paper blames the drift, *internal covariate shift*; whether that is why it helps is disputed
-# (Santurkar et al. 2018).
+# did. The paper blames the drift, *internal covariate shift*; whether that is why it helps is
+# disputed (Santurkar et al. 2018).
 
 # %% [markdown]
 # ## In the wild: gradients that were wrong
