@@ -1,0 +1,93 @@
+"""The stored verdicts of a class: `verdicts.jsonl`, one line per submission.
+
+While grading, lines are added, each in one write; what a kill leaves half written is passed over.
+At the end the file is written anew, sorted, so that equal verdicts give equal bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from labsupport.grading.records import Result, from_json, to_json
+
+
+class Locked(Exception):
+    """Another grader is at work in this folder. One sentence."""
+
+
+class Gradebook:
+    """The verdicts in a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.path = folder / "verdicts.jsonl"
+        self.damaged = 0
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for one grader. Raises Locked. A grader that dies lets go of it."""
+        with open(self.folder / ".lock", "w") as file:
+            _hold(file, self.folder)
+            yield
+
+    def append(self, result: Result) -> None:
+        """Add a verdict: on a line of its own, even after half a one."""
+        with open(self.path, "ab", buffering=0) as file:
+            file.write(b"\n" + _line(result))
+
+    def load(self) -> list[Result]:
+        """All verdicts, sorted; of several on one submission the newest.
+
+        Lines that cannot be read are passed over and counted in `damaged`.
+        """
+        self.damaged = 0
+        found: dict[tuple[str, str, str], Result] = {}
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            lines = []
+        for line in lines:
+            if not line:
+                continue
+            try:
+                result = from_json(json.loads(line))
+                found[_place(result)] = result
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+                self.damaged += 1
+        return [found[place] for place in sorted(found)]
+
+    def finish(self, results: Iterable[Result]) -> None:
+        """Write these verdicts, and no others, sorted; at once or not at all."""
+        partial = self.path.with_suffix(".part")
+        with open(partial, "wb") as file:
+            for result in sorted(results, key=_place):
+                file.write(_line(result))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, self.path)
+
+
+def _place(result: Result) -> tuple[str, str, str]:
+    return result.student, result.lesson, result.source
+
+
+def _line(result: Result) -> bytes:
+    text = json.dumps(to_json(result), ensure_ascii=True, separators=(",", ":"))
+    return text.encode("ascii") + b"\n"
+
+
+def _hold(file, folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows grades nothing but one's own notebooks
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise Locked(
+            f"Another grader is at work in {folder}: wait until it is done, or name another folder."
+        ) from None
