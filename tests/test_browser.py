@@ -253,10 +253,9 @@ def test_a_live_plot_is_redrawn_in_place_while_tensorflow_trains(walk):
     assert len(seen) >= 3, "the plot did not move"
     assert most == 1, "pictures pile up"
     walk.shot("live_plot", cell)
-    # Errors and what is written to standard error: nothing but answers that are still to come,
-    # and names that the cells above would have made from them.
+    # Errors and what is written to standard error: nothing but answers that are still to come.
     for text in walk.page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').all():
-        assert re.search(r"NotImplementedError|NameError: name '\w+' is not def", text.inner_text())
+        assert "NotImplementedError" in text.inner_text()
     walk.assert_clean()
 
 

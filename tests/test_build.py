@@ -21,6 +21,7 @@ from labsupport import cli, exercises
 from labsupport.authoring import build, lessons
 from labsupport.authoring.lessons import LessonError
 from labsupport.observe import observe
+from labsupport.stub import STUB
 from labsupport.vocabulary import Part
 
 ROOT = lessons.PROJECT
@@ -267,7 +268,11 @@ def swap(old, new):
             swap('exercise="standardize"', 'exercise="standardise"'),
             "answer cells for ['standardise'], but its exercises are ['standardize']",
         ),
-        (swap('role="setup"', 'role="setup" uses="standardize"'), "not answered before it"),
+        (swap('role="setup"', 'role="setup" uses="standardize"'), "unknown metadata uses"),
+        (
+            lambda source: source + '\n# %% role="setup"\nstandardize(1)\n',
+            "a setup cell needs an answer, 'standardize'",
+        ),
     ],
 )
 def test_lesson_that_breaks_a_rule_is_one_sentence(tmp_path, change, sentence):
@@ -348,7 +353,7 @@ def test_blank_is_the_solved_notebook_without_solutions(name):
         if source.role != "answer":
             assert own.source == full.source
             continue
-        assert lessons.STUB in own.source
+        assert STUB in own.source
         assert lessons.BEGIN in full.source and lessons.END in full.source
         assert lessons.BEGIN not in own.source and lessons.END not in own.source
         ast.parse(own.source)
@@ -410,7 +415,7 @@ def test_no_solution_outside_solutions(exercise_id, pages, package):
 
 def test_stub_means_not_attempted():
     names = {}
-    source = f"def standardize(x):\n    {lessons.STUB}\n"
+    source = f"def standardize(x):\n    {STUB}\n"
     exec(source, names)
     exercise = exercises.find("standardize")
     seen = observe(exercise, names["standardize"], exercise.visible_cases())

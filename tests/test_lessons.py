@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import os
 import re
+from functools import lru_cache
 from html.parser import HTMLParser
 
 import nbformat
 import pytest
 
-from labsupport import exercises
+from labsupport import exercises, stub
 from labsupport.authoring import lessons
 
 ROOT = lessons.PROJECT
@@ -69,8 +70,9 @@ def test_no_cell_says_that_it_is_long_without_need(name):
 
 
 def shown(cell):
-    """The lines of a code cell, without the solution's markers."""
-    return [line for line in cell.source.strip().splitlines() if "### " not in line]
+    """The lines of a code cell on the page, without the solution's markers."""
+    lines = [line for line in cell.source.strip().splitlines() if "### " not in line]
+    return ["needs(…)", *lines] if cell.needs else lines
 
 
 @LESSONS
@@ -304,34 +306,64 @@ def test_no_demo_uses_the_name_of_an_answer_before_it_is_asked_for(name):
         assert not assigned & {*open_answers}, (where(cell), assigned & {*open_answers})
 
 
-@LESSONS
-def test_blank_notebook_runs_to_its_end(name, tmp_path, monkeypatch):
-    """Only cells that say so fail, and only because an answer is not there yet."""
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Runs a blank notebook from top to bottom, once; errors do not stop it."""
     import nbclient
 
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("LABSUPPORT_STATE", str(tmp_path / "state"))
-    page = blank(name)
-    client = nbclient.NotebookClient(
-        page,
-        timeout=300,
-        kernel_name="python3",
-        allow_errors=True,
-        extra_arguments=["--log-level=ERROR"],
-    )
-    client.execute(cwd=str(tmp_path))
-    for cell in page.cells:
-        if cell.cell_type != "code":
-            continue
+    @lru_cache
+    def of(name):
+        folder = tmp_path_factory.mktemp(name)
+        page = blank(name)
+        client = nbclient.NotebookClient(
+            page,
+            timeout=300,
+            kernel_name="python3",
+            allow_errors=True,
+            extra_arguments=["--log-level=ERROR"],
+        )
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "LABSUPPORT_STATE": str(folder / "state")}
+        client.execute(cwd=str(folder), env=env)
+        return [cell for cell in page.cells if cell.cell_type == "code"]
+
+    return of
+
+
+def errors(cell):
+    return [output for output in cell.outputs if output.output_type == "error"]
+
+
+@LESSONS
+def test_blank_notebook_runs_to_its_end(name, run):
+    """Nothing but NotImplementedError, where "Run All" goes on past it, and nothing on stderr."""
+    for cell in run(name):
         assert cell.execution_count is not None, cell.id
         assert not [o for o in cell.outputs if o.get("name") == "stderr"], (cell.id, cell.outputs)
-        errors = [o for o in cell.outputs if o.output_type == "error"]
-        said = "raises-exception" in cell.metadata.get("tags", [])
-        assert not errors or said, (cell.id, errors[0].ename, errors[0].evalue)
-        allowed = {"NotImplementedError"}
-        if cell.metadata.labsupport.get("uses"):
-            allowed |= {"NameError"}  # an answer that is no function is no name yet
-        assert {error.ename for error in errors} <= allowed, (cell.id, errors)
-        if cell.metadata.labsupport.role == "check":
-            (card,) = cell.outputs
-            assert card.data["text/plain"].startswith("○"), (cell.id, card.data["text/plain"])
+        for error in errors(cell):
+            assert error.ename == "NotImplementedError", (cell.id, error)
+            assert "raises-exception" in cell.metadata.tags, cell.id
+
+
+@LESSONS
+def test_blank_notebook_names_the_exercise_that_a_demo_waits_for(name, run):
+    """In one line, without a traceback. An answer's own cell may stop at its stub."""
+    ids = {exercise.id for exercise in exercises.of_lesson(name)}
+    for cell in run(name):
+        said = [error.evalue for error in errors(cell)]
+        if cell.metadata.labsupport.role == "answer":
+            assert set(said) <= {stub.TEXT}, (cell.id, said)
+        elif cell.source.startswith("needs("):
+            ((line,),) = [error.traceback for error in errors(cell)]
+            assert re.search(r"answer `([^`]+)` first", line)[1] in ids, line
+            assert line == f"NotImplementedError: {said[0]}"
+        else:
+            assert not said, (cell.id, said)
+
+
+@LESSONS
+def test_blank_notebook_is_not_attempted_yet(name, run):
+    checks = [cell for cell in run(name) if cell.metadata.labsupport.role == "check"]
+    assert len(checks) == len(exercises.of_lesson(name))
+    for cell in checks:
+        (card,) = cell.outputs
+        assert card.data["text/plain"].startswith("○"), (cell.id, card.data["text/plain"])
