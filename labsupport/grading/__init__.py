@@ -1,7 +1,12 @@
 """Grading a class: submissions in, verdicts and reports out.
 
 reading    a folder or zip of hostile files -> submissions
+  listing    what lies there, in a pile for each student
+  students   whose it is, by the names of files and folders
+  places     a file of a folder or zip, opened with care
+  notebooks  the bytes of a notebook -> its code cells and its lesson
 program    a submission's cells -> what is run of them
+  blanks     what the grader knows of the course's own notebooks
 wire       values as frames that cannot execute and cannot over-allocate
 sandbox    a warm process that the system keeps apart from everything
 server     what runs in it: imports once, forks for every submission

@@ -18,7 +18,7 @@ from labsupport.grading.places import Unreadable
 from labsupport.grading.records import StudentCell
 
 MAX_CELLS = 5_000
-MAX_SOURCE = 5_000_000  # characters in all cells
+MAX_SOURCE = 1_000_000  # characters in all cells
 MAX_GROUPS = 300_000  # lists and objects in a notebook's JSON
 MAX_VALUES = 3_000_000
 

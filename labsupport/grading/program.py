@@ -11,7 +11,6 @@ from __future__ import annotations
 import builtins
 import re
 import symtable
-from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -22,7 +21,8 @@ from labsupport.grading.records import StudentCell, Submission
 
 __all__ = ["NoBlank", "Program", "ProgramCell", "blank", "program_of", "solved"]
 
-MAX_PARSED = 200_000  # characters of one cell; beyond them definitions are found line by line
+MAX_REMARKS = 12
+MAX_PARSED = 100_000  # characters of one cell; beyond them definitions are found line by line
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,15 @@ def program_of(submission: Submission) -> Program:
     cells = [_look_at(cell, own) for cell in submission.cells if _says_something(cell.source)]
     remarks: list[str] = []
     setup = _setup(cells, own, remarks)
-    rest = [c for c in cells if c.kind != "setup" and not _is_spare(c, cells)]
+    given = {a for c in cells if not c.untouched for a in c.answers}
+    rest = [c for c in cells if c.kind != "setup" and not _is_spare(c, given)]
     rest = _with_needed_demos(setup, rest, remarks)
     for cell in rest:
         if cell.kind == "answer" and cell.course and cell.course.role != "answer":
             remarks.append(f"Cell {cell.number} holds an answer to `{cell.name}`; it counts.")
     remarks += _duplicates([*setup, *rest])
     run = tuple(ProgramCell(c.name, c.source, c.kind) for c in (*setup, *rest))
-    return Program(submission.lesson, run, tuple(remarks))
+    return Program(submission.lesson, run, tuple(remarks[:MAX_REMARKS]))
 
 
 def solved(lesson: str) -> Program:
@@ -188,58 +189,68 @@ def _setup(cells: list[_Cell], own: Blank, remarks: list[str]) -> list[_Cell]:
     return run
 
 
-def _is_spare(cell: _Cell, cells: list[_Cell]) -> bool:
+def _is_spare(cell: _Cell, given: set[str]) -> bool:
     """Whether a cell is an untouched stub that would take back an answer given elsewhere."""
-    if cell.kind != "answer" or not cell.untouched:
-        return False
-    given = {a for c in cells if not c.untouched for a in c.answers}
-    return set(cell.answers or [cell.name]) <= given
+    answers = cell.answers or [cell.name]
+    return cell.kind == "answer" and cell.untouched and given.issuperset(answers)
 
 
 def _with_needed_demos(setup: list[_Cell], cells: list[_Cell], remarks: list[str]) -> list[_Cell]:
-    """The cells to run: those not aside, and the demos that they cannot do without."""
-    chosen = {n for n, cell in enumerate(cells) if cell.kind != "aside"}
-    have = set(dir(builtins)).union(*(c.gives for c in (*setup, *(cells[n] for n in chosen))))
-    wanted = set().union(*(c.wants for c in (*setup, *(cells[n] for n in chosen)))) - have
-    while True:
-        more = {
-            n
-            for n, cell in enumerate(cells)
-            if n not in chosen and not cell.answers and cell.gives & wanted
-        }
-        if not more:
-            break
-        chosen |= more
-        have = have.union(*(cells[n].gives for n in more))
-        wanted = wanted.union(*(cells[n].wants for n in more)) - have
-        for n in sorted(more):
-            cells[n] = replace(cells[n], kind="added")
-            remarks.append(f"Cell {cells[n].number} was run too: an answer uses what it defines.")
-    return [cells[n] for n in sorted(chosen)]
+    """The cells to run: those not aside, and the demos that an answer cannot do without.
+
+    Follows the names that answers look up, through the student's own cells, to where they come
+    from. `check` passes an answer that uses what a demo defined; so must the grader.
+    """
+    have = set(dir(builtins)).union(*(cell.gives for cell in setup))
+    givers: dict[str, list[_Cell]] = {}  # demos only of what nothing else gives
+    for cell in sorted(cells, key=lambda cell: cell.kind == "aside"):
+        for name in cell.gives:
+            there = givers.setdefault(name, [])
+            if cell.kind != "aside" or not there or there[0].kind == "aside":
+                there.append(cell)
+    waiting = [cell for cell in cells if cell.kind == "answer"]
+    needed: set[int] = set()
+    while waiting:
+        for name in waiting.pop().wants - have:
+            have.add(name)
+            for cell in givers.get(name, ()):
+                if cell.kind != "answer":
+                    waiting.append(cell)
+                    needed.add(cell.number)
+    run = []
+    for cell in cells:
+        if cell.kind != "aside":
+            run.append(cell)
+        elif cell.number in needed:
+            run.append(replace(cell, kind="added"))
+            remarks.append(f"Cell {cell.number} was run too: an answer uses what it defines.")
+    return run
 
 
 def _duplicates(cells: list[_Cell]) -> list[str]:
-    counts = Counter(cell.id for cell in cells if cell.id)
-    remarks = []
-    for cell_id, count in counts.items():
-        if count > 1:
-            numbers = [str(c.number) for c in cells if c.id == cell_id]
-            remarks.append(
-                f"Cells {', '.join(numbers[:-1])} and {numbers[-1]} are copies of one cell (the "
-                "same id); all were run, in the notebook's order."
-            )
-    return remarks
+    numbers: dict[str, list[str]] = {}
+    for cell in cells:
+        numbers.setdefault(cell.id, []).append(str(cell.number))
+    return [
+        f"Cells {', '.join(same[:9])} are copies of one cell (the same id); all were run, in the "
+        "notebook's order."
+        for cell_id, same in numbers.items()
+        if cell_id and len(same) > 1
+    ]
 
 
 # ---------------------------------------------------------------- names
 
 
-@lru_cache(maxsize=4096)
 def names_of(source: str) -> tuple[frozenset[str], frozenset[str]]:
     """The names that a cell binds, and those that it looks up and does not bind.
 
     Nothing is run. Of a cell that is no Python only what looks like a definition is found.
     """
+    return _cached_names(source) if len(source) < 5_000 else _names(source)
+
+
+def _names(source: str) -> tuple[frozenset[str], frozenset[str]]:
     python = _without_magics(source)
     if len(python) <= MAX_PARSED:
         try:
@@ -247,6 +258,9 @@ def names_of(source: str) -> tuple[frozenset[str], frozenset[str]]:
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError, SystemError):
             pass
     return frozenset(_by_lines(python)), frozenset()
+
+
+_cached_names = lru_cache(maxsize=1024)(_names)
 
 
 def _by_symbols(top: symtable.SymbolTable) -> tuple[frozenset[str], frozenset[str]]:
@@ -263,7 +277,6 @@ def _by_symbols(top: symtable.SymbolTable) -> tuple[frozenset[str], frozenset[st
 #: Cell magics whose cell is run in the notebook's own names.
 RUN_HERE = re.compile(r"%%(time|capture|prun)\b")
 DEFINITION = re.compile(r"[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)")
-ASSIGNMENT = re.compile(r"[ \t]*([\w \t,.*\[\]]{1,300}?)[ \t]*(?::[^=]{0,200})?=(?!=)")
 
 
 def _without_magics(source: str) -> str:
@@ -284,9 +297,11 @@ def _without_magics(source: str) -> str:
 def _by_lines(source: str) -> set[str]:
     found: set[str] = set()
     for line in source.splitlines():
-        head = line[:600]
-        if defined := DEFINITION.match(head):
+        if defined := DEFINITION.match(line):
             found.add(defined[1])
-        elif assigned := ASSIGNMENT.match(head):
-            found |= set(re.findall(r"\w+", assigned[1]))
+        else:
+            left, sign, right = line.partition("=")
+            if sign and not right.startswith("="):
+                targets = left.partition(":")[0].split(",")
+                found |= {name for name in map(str.strip, targets) if name.isidentifier()}
     return found
