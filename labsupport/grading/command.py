@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from labsupport.grading import cluster, fresh, gradebook, reading, reports, runner, sandbox
+from labsupport.grading import blanks, cluster, fresh, gradebook, reading, reports, runner, sandbox
 
 CANNOT_ISOLATE = 3
 
@@ -41,6 +41,7 @@ def grade(arguments: argparse.Namespace) -> int:
         fresh.NoKey,
         gradebook.Locked,
         cluster.NoCluster,
+        blanks.NoBlank,
         sandbox.ServerFailed,
     ) as error:
         print(error, file=sys.stderr)

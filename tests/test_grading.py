@@ -1,0 +1,325 @@
+"""Grading a class from end to end: verdicts as `check` gives them, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from grading_tools import NUMPY, SEED, TENSORFLOW, key_of, needs_isolation, open_box
+
+from labsupport import exercises
+from labsupport.authoring import catalogue
+from labsupport.grading import fresh, program, reading, runner, sandbox, trial
+from labsupport.grading.gradebook import Gradebook, Locked
+from labsupport.grading.records import Submission
+from labsupport.grading.stacks import kind_of
+
+ROOT = sandbox.PROJECT
+
+
+@pytest.fixture(autouse=True)
+def _isolated():
+    needs_isolation()
+
+
+def hand_in(folder, student: str, lesson: str = NUMPY, change=None, solved=True) -> None:
+    """A student's folder with a solved (or blank) notebook, its text changed by `change`."""
+    path = folder / student / f"{lesson}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = (ROOT / ("solutions" if solved else "notebooks") / path.name).read_text("utf-8")
+    path.write_text(change(text) if change else text, encoding="utf-8")
+
+
+@pytest.fixture
+def a_class(tmp_path):
+    folder = tmp_path / "submissions"
+    hand_in(folder, "ann")
+    hand_in(folder, "bob", solved=False)
+    hand_in(folder, "cy", change=lambda text: text.replace("x.mean(axis=0)", "x.mean(axis=1)"))
+    hand_in(folder, "dee")
+    (folder / "dee" / "02_moving_averages.ipynb").write_text("no notebook")
+    (folder / "eve").mkdir()
+    return folder
+
+
+def command(*words, **more) -> subprocess.CompletedProcess:
+    line = [sys.executable, "-m", "labsupport.cli", *map(str, words)]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300, **more)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_a_class_gets_its_verdicts_and_a_second_run_runs_nothing(a_class, tmp_path):
+    grades = tmp_path / "grades"
+    done = command("grade", a_class, "-o", grades, "--seed", 1, "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    assert "6 graded" in done.stdout and "Isolation: bubblewrap" in done.stdout
+    results = {(r.student, r.lesson): r for r in Gradebook(grades).load()}
+    assert results["ann", NUMPY].points == results["ann", NUMPY].max_points > 0
+    assert results["bob", NUMPY].points == 0
+    assert 0 < results["cy", NUMPY].points < results["cy", NUMPY].max_points
+    assert any(part.mistake for e in results["cy", NUMPY].exercises for part in e.parts)
+    refused = results["dee", "02_moving_averages"]
+    assert refused.status == "refused" and refused.problem and refused.max_points > 0
+    assert [r for (student, _), r in results.items() if student == "eve"][0].problem
+    verdicts = (grades / "verdicts.jsonl").read_bytes()
+
+    again = command("grade", a_class, "-o", grades, "--jobs", 1)
+    assert "0 graded" in again.stdout and "6 unchanged" in again.stdout, again.stdout
+    assert (grades / "verdicts.jsonl").read_bytes() == verdicts
+
+    hand_in(a_class, "bob")  # who hands in again is graded again, and nobody else
+    third = command("grade", a_class, "-o", grades)
+    assert "1 graded" in third.stdout and "5 unchanged" in third.stdout, third.stdout
+
+    for report in ("grades.csv", "class.html"):
+        (grades / report).unlink()
+    assert command("report", grades).returncode == 0
+    assert (grades / "grades.csv").exists() and (grades / "class.html").exists()
+
+
+def test_same_seed_same_verdicts_another_seed_another_key(a_class, tmp_path):
+    runs = []
+    for name, seed in (("one", 7), ("two", 7), ("three", 8)):
+        runner.grade(a_class, tmp_path / name, seed=seed, jobs=2)
+        runs.append((tmp_path / name / "verdicts.jsonl").read_bytes())
+    assert runs[0] == runs[1] != runs[2]
+    keys = [key_of(NUMPY).texts["bn-dense"]]
+    keys += [p.read_text() for p in (tmp_path / "three" / ".keys").rglob("bn-dense.json")]
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["grade", "nowhere", "-o", "x"], "nowhere"),
+        (["report", "nowhere"], "nowhere"),
+        (["grade", "solutions", "-o", "x", "--jobs", "0"], "at least 1"),
+    ],
+)
+def test_what_a_user_does_wrong_is_one_sentence(words, says, tmp_path):
+    words = [str(tmp_path / w) if w == "x" else w for w in words]
+    done = command(*words)
+    assert done.returncode in (1, 2)
+    assert says in done.stderr and "Traceback" not in done.stderr
+
+
+def test_two_graders_do_not_share_a_folder(tmp_path):
+    book = Gradebook(tmp_path)
+    with book.lock(), pytest.raises(Locked, match="Another grader"), Gradebook(tmp_path).lock():
+        pass
+
+
+# ---------------------------------------------------------------- never lost
+
+
+def test_a_kill_at_any_moment_loses_nothing(tmp_path):
+    """Killed again and again, the class ends with the verdicts of an undisturbed run."""
+    folder = tmp_path / "submissions"
+    for number in range(12):
+        wrong = (lambda text: text.replace("axis=0", "axis=1")) if number % 3 == 0 else None
+        hand_in(folder, f"student{number:02}", change=wrong)
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    runner.grade(folder, undisturbed, seed=3, jobs=2)
+    line = [sys.executable, "-m", "labsupport.cli", "grade", folder, "-o", killed, "--seed", "3"]
+    kept = -1
+    for attempt in range(40):
+        process = subprocess.Popen(
+            [*map(str, line), "--jobs", "2"],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(2.5 + 0.37 * attempt)
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        now = len(Gradebook(killed).load()) if killed.exists() else 0
+        assert now >= kept, "a verdict was lost"
+        kept = now
+    assert process.returncode == 0
+    assert attempt > 0, "it was killed at least once"
+    same = [(f / "verdicts.jsonl").read_bytes() for f in (undisturbed, killed)]
+    assert same[0] == same[1]
+    deadline = time.monotonic() + 10
+    while left_over() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left_over(), "a killed grader left processes behind"
+
+
+def left_over() -> list[str]:
+    """Warm processes whose grader is gone."""
+    table = subprocess.run(["ps", "-eo", "ppid=,args="], capture_output=True, text=True).stdout
+    return [
+        line
+        for line in table.splitlines()
+        if "labsupport.grading.server" in line and line.split()[0] == "1"
+    ]
+
+
+def test_half_a_line_is_passed_over(tmp_path, a_class):
+    grades = tmp_path / "grades"
+    runner.grade(a_class, grades, seed=1)
+    path = grades / "verdicts.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"student": "ann", "les')
+    summary = runner.grade(a_class, grades)
+    assert summary.graded == 0 and path.read_bytes() == whole
+
+
+def test_a_sandbox_that_is_lost_twice_is_a_verdict(monkeypatch):
+    def lost(*_arguments):
+        raise sandbox.ServerFailed("the warm process is gone")
+
+    monkeypatch.setattr(trial, "grade", lost)
+    (found,) = reading.find(ROOT / "solutions" / f"{NUMPY}.ipynb")
+    result = runner.grade_one(reading.load(found), key_of(NUMPY), "bubblewrap", sandbox.Limits())
+    runner.close_boxes()
+    assert result.status == "refused" and "lost twice" in result.problem
+
+
+def test_a_lane_that_dies_is_replaced(tmp_path, monkeypatch):
+    folder = tmp_path / "submissions"
+    for student in ("ann", "bob", "cy"):
+        hand_in(folder, student)
+    killed = []
+    submit = runner.Lane.submit
+
+    def submit_and_kill(lane, *arguments):
+        future = submit(lane, *arguments)
+        if not killed:
+            time.sleep(1)
+            (process,) = lane.pool._processes.values()
+            os.kill(process.pid, signal.SIGKILL)
+            killed.append(process.pid)
+        return future
+
+    monkeypatch.setattr(runner.Lane, "submit", submit_and_kill)
+    summary = runner.grade(folder, tmp_path / "grades", seed=1, jobs=1)
+    assert killed and [r.points == r.max_points for r in summary.results] == [True] * 3
+
+
+# ---------------------------------------------------------------- as `check` gives them
+
+
+@pytest.mark.parametrize("lesson", exercises.LESSONS)
+def test_the_solved_lesson_gets_every_point(lesson):
+    """On hidden cases, through the sandbox: `class_key` refuses to make a key otherwise."""
+    key = key_of(lesson)
+    assert set(key.texts) == {e.id for e in exercises.of_lesson(lesson)}
+
+
+@pytest.mark.parametrize("lesson", [NUMPY, "02_moving_averages", TENSORFLOW])
+def test_known_mistakes_are_named_through_the_whole_path(lesson):
+    """As in `check`: every known mistake of the lesson, tried in the sandbox on hidden cases."""
+    key = key_of(lesson)
+    wrong = []
+    solutions = sandbox.PROJECT / "solutions"
+    with sandbox.Sandbox(kind_of(lesson), mode="bubblewrap", also=[solutions]) as box:
+        for exercise in exercises.of_lesson(lesson):
+            cases = fresh.hidden_cases(exercise, SEED)
+            for known in catalogue.read(exercise.id).mistakes:
+                source = (
+                    "from labsupport.authoring import catalogue\n"
+                    f"{exercise.answer} = next(m.answer for m in catalogue.read({exercise.id!r})"
+                    f".mistakes if m.id == {known.id!r})\n"
+                )
+                cell = program.ProgramCell("cell 1", source, "added")
+                tried = trial.attempt(
+                    program.Program(lesson, (cell,)),
+                    box,
+                    [exercise],
+                    {exercise.id: cases},
+                    sandbox.Limits(),
+                )
+                verdict = trial.judge(
+                    exercise, cases, key.key(exercise.id), tried.seen[exercise.id]
+                )
+                named = {part.mistake for part in verdict.parts if part.mistake}
+                if verdict.points == verdict.max_points or not (
+                    named and named <= {known.id, *known.same_as}
+                ):
+                    wrong.append((exercise.id, known.id, named))
+    assert not wrong
+
+
+def test_feedback_of_an_unnamed_mistake_comes_from_visible_cases():
+    with open_box(NUMPY) as box:
+        submission = Submission("s", NUMPY, "x", "0")
+        cell = program.ProgramCell(
+            "bn-dense", "def batch_norm_dense(x, gamma, beta, eps):\n    return x + 1\n", "answer"
+        )
+        result = trial.grade(
+            submission, program.Program(NUMPY, (cell,)), box, key_of(NUMPY), sandbox.Limits()
+        )
+    part = result.exercises[0].parts[0]
+    assert part.outcome == "wrong" and part.message and part.private
+    assert part.message != part.private, "one speaks of visible cases, the other of hidden ones"
+
+
+def test_a_syntax_error_is_told_with_its_line():
+    with open_box(NUMPY) as box:
+        cell = program.ProgramCell("bn-dense", "def batch_norm_dense(x:\n    return x\n", "answer")
+        result = trial.grade(
+            Submission("s", NUMPY, "x", "0"),
+            program.Program(NUMPY, (cell,)),
+            box,
+            key_of(NUMPY),
+            sandbox.Limits(),
+        )
+    part = result.exercises[0].parts[0]
+    assert part.outcome == "raised" and "SyntaxError" in part.message and part.line_number == 1
+
+
+def test_trust_grades_too(tmp_path):
+    """The mode without isolation gives the same verdicts; the report says what it was."""
+    hand_in(tmp_path / "submissions", "ann")
+    done = command(
+        "grade", tmp_path / "submissions", "-o", tmp_path / "grades", "--trust", "--seed", 1
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Isolation: trust" in done.stdout
+    (result,) = Gradebook(tmp_path / "grades").load()
+    assert result.points == result.max_points
+    assert json.loads((tmp_path / "grades" / "grading.json").read_text())["isolation"] == "trust"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is no ordinary user tries what one can do")
+def test_an_ordinary_user_can_grade(tmp_path):
+    """Without root: bubblewrap's own user namespace does it."""
+    copy = tmp_path / "as-nobody"
+    hand_in(copy / "submissions", "ann")
+    reachable = all(
+        os.stat(p).st_mode & 1 for p in (*ROOT.parents, ROOT, *tmp_path.parents, sys.base_prefix)
+    )
+    if not reachable:
+        for path in (*tmp_path.parents, tmp_path, copy):
+            if path != path.parent and not os.stat(path).st_mode & 1:
+                pytest.skip(f"{path} is closed to ordinary users on this machine")
+    shutil.chown(copy, "nobody")
+    line = [sys.executable, "-m", "labsupport.cli", "grade", copy / "submissions"]
+    done = subprocess.run(
+        [*map(str, line), "-o", str(copy / "grades"), "--seed", "1"],
+        cwd=ROOT,
+        user="nobody",
+        group="nogroup",
+        extra_groups=[],
+        env={**os.environ, "HOME": str(copy), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if "Permission denied" in done.stderr and "labsupport" not in done.stdout:
+        pytest.skip("Python itself is closed to ordinary users on this machine")
+    assert done.returncode == 0, done.stderr
+    (result,) = Gradebook(copy / "grades").load()
+    assert result.points == result.max_points
