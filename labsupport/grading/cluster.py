@@ -53,7 +53,8 @@ def grade_on(address: str, work: Iterable[runner.Work]) -> Iterator[Result]:
             return future
 
         work = iter(work)
-        waiting = as_completed([start(item) for item in itertools.islice(work, AHEAD * places)])
+        first = [start(item) for item in itertools.islice(work, AHEAD * places)]
+        waiting = as_completed(first, loop=client.loop)
         for future in waiting:
             submission, key = tasks.pop(future)
             try:
