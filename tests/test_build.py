@@ -18,7 +18,7 @@ import nbformat
 import pytest
 
 from labsupport import cli, exercises
-from labsupport.authoring import build, lessons
+from labsupport.authoring import build, digests, lessons
 from labsupport.authoring.lessons import LessonError
 from labsupport.observe import observe
 from labsupport.stub import STUB
@@ -91,7 +91,7 @@ def files(root):
         str(path.relative_to(root)): path.read_bytes()
         for folder in ("notebooks", "solutions", "labsupport/answer_keys")
         for path in (root / folder).rglob("*")
-        if path.is_file() and path.suffix in {".ipynb", ".json"}
+        if path.is_file() and path.suffix in {".ipynb", ".json", ".txt"}
     }
 
 
@@ -101,6 +101,7 @@ def test_rebuild_of_an_unchanged_lesson_changes_no_byte(tree):
         *(f"labsupport/answer_keys/{e.id}.json" for e in exercises.of_lesson(LESSON)),
         f"notebooks/{LESSON}.ipynb",
         f"solutions/{LESSON}.ipynb",
+        f"solutions/digests/{LESSON}.txt",
     ]
     code, out = run(tree, "build", "--execute")
     assert (code, out) == (0, f"ran solutions/{LESSON}.ipynb\n")
@@ -146,21 +147,29 @@ STALE = {
         "edit(solved, lessons_text(lesson))",
         ["solutions/{}.ipynb is not what"],
     ),
+    "a digest deleted": ("digest.unlink()", []),
+    "a digest that nobody could merge": ("edit(digest, '<<<<<<<')", []),
     "orphans": (
-        "edit(blank.with_name('09_gone.ipynb'), '{}'); edit(key.with_name('gone.json'), '{}')",
-        ["notebooks/09_gone.ipynb comes from no", "answer_keys/gone.json comes from no"],
+        "edit(blank.with_name('09_gone.ipynb'), '{}'); edit(key.with_name('gone.json'), '{}'); "
+        "edit(digest.with_name('09_gone.txt'), '')",
+        [
+            "notebooks/09_gone.ipynb comes from no",
+            "answer_keys/gone.json comes from no",
+            "digests/09_gone.txt comes from no",
+        ],
     ),
 }
 DRIVER = """
 import json, re, sys
 from pathlib import Path
 from labsupport import keys
-from labsupport.authoring import build, lessons
+from labsupport.authoring import build, digests, lessons
 name, changes = json.loads(sys.stdin.read())
 lesson, solved = lessons.SOURCES / f"{name}.py", lessons.SOURCES / f"{name}.ipynb"
 blank, key = lessons.BLANKS / f"{name}.ipynb", keys.path_of("standardize")
 mistakes = lessons.SOURCES / "mistakes" / "standardize.py"
-folders = [lessons.SOURCES, lessons.BLANKS, keys.FOLDER, mistakes.parent]
+digest = digests.path_of(name)
+folders = [lessons.SOURCES, lessons.BLANKS, keys.FOLDER, mistakes.parent, digests.FOLDER]
 def edit(path, text):
     assert not path.exists() or path.read_text() != text, "the edit changes nothing"
     path.write_text(text)
@@ -177,7 +186,7 @@ for title, change in changes.items():
     before = snapshot()
     exec(change)
     lessons.read.cache_clear()
-    found[title] = build.stale()
+    found[title] = build.stale(say=lambda line: None)
     for path in snapshot():
         path.unlink()
     for path, text in before.items():
@@ -223,6 +232,76 @@ def test_check_says_so_and_changes_nothing(tree):
     ]
     assert run(tree, "build", "00") == (0, f"wrote notebooks/{LESSON}.ipynb\n")
     assert blank.read_text() == text
+
+
+#: Files, and whether the keys of the lesson hang on them.
+BEHIND_A_KEY = {
+    "labsupport/authoring/build.py": True,
+    "labsupport/exercises/common.py": True,
+    "labsupport/exercises/start_here.py": True,
+    "labsupport/judge.py": True,
+    "labsupport/keys.py": True,
+    "labsupport/observe.py": True,
+    "labsupport/vocabulary.py": True,
+    "labsupport/answer_keys/standardize.json": True,
+    "solutions/mistakes/standardize.py": True,
+    "solutions/mistakes/bn_dense.py": False,
+    "labsupport/exercises/masks.py": False,
+    "labsupport/cards.py": False,
+    "labsupport/figures/start_here.py": False,
+}
+
+
+def test_digest_tells_whether_keys_may_have_changed(tree):
+    program = """
+import json, sys
+from pathlib import Path
+from labsupport.authoring import digests, lessons
+lesson = lessons.read(lessons.sources()[sys.argv[1]])
+found = {"nothing": not digests.matches(lesson)}
+for name in sys.argv[2:]:
+    before = Path(name).read_bytes()
+    Path(name).write_bytes(before + b"\\n")
+    found[name] = not digests.matches(lesson)
+    Path(name).write_bytes(before.replace(b"\\n", b"\\r\\n"))
+    assert digests.matches(lesson), "an end of line is no change"
+    Path(name).write_bytes(before)
+print(json.dumps(found))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, LESSON, *BEHIND_A_KEY],
+        cwd=tree,
+        env=environment(tree),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"nothing": False, **BEHIND_A_KEY}
+
+
+def test_digest_follows_the_imports_of_each_lesson():
+    """Down to the digits that a program of the clinic is trained on; no prose, no pictures."""
+
+    def behind(name):
+        return {path for path, _ in digests._sources(lesson_of(name))}
+
+    assert {
+        "labsupport/clinic.py",
+        "labsupport/tf1.py",
+        "labsupport/data/mnist_5000.npz",
+        "labsupport/exercises/tf_common.py",
+        "labsupport/authoring/edits.py",
+        "solutions/mistakes/clinic_1.py",
+    } <= behind("11_clinic")
+    assert "labsupport/tf2.py" in behind("10_today")
+    for name in NAMES:
+        assert not [path for path in behind(name) if "figures" in path]
+    lesson = lesson_of(LESSON)
+    cells = [c for c in lesson.cells if c.role in ("setup", "answer")]
+    only = lessons.Lesson(lesson.name, tuple(cells))
+    assert digests.of_sources(lesson) == digests.of_sources(only)
+    assert digests.of_sources(lesson) != digests.of_sources(lessons.Lesson(LESSON, only.cells[1:]))
 
 
 def test_unknown_lesson_is_one_sentence(capsys):

@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 
 from labsupport import exercises, keys
-from labsupport.authoring import catalogue, lessons
+from labsupport.authoring import catalogue, digests, lessons
 from labsupport.judge import cells_of
 from labsupport.observe import observe
 from labsupport.vocabulary import Exercise, Key, KnownMistake
@@ -39,44 +39,76 @@ def build(
     """
     chosen = _chosen(names)
     for lesson in chosen:
-        for path, text in (_blank_file(lesson), *_key_files(lesson)):
-            if not path.exists() or path.read_text(encoding="utf-8") != text:
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(text, encoding="utf-8", newline="\n")
-                say(f"wrote {path.relative_to(lessons.PROJECT)}")
+        path, text = _blank_file(lesson)
+        if not _holds(path, text):
+            _write(path, text, say)
+        if digests.matches(lesson):
+            continue
+        sources = digests.of_sources(lesson)  # as they are before the keys are made from them
+        for path, text in _key_files(lesson):
+            if not _holds_key(path, text):
+                _write(path, text, say)
+        _write(digests.path_of(lesson.name), digests.text(lesson, sources))
     todo = [name.name for name in chosen if execute or _solved_is_stale(name)]
     with ProcessPoolExecutor(max_workers=max(1, min(jobs, len(todo)))) as pool:
         for path in pool.map(_execute_lesson, todo):
-            say(f"ran {path.relative_to(lessons.PROJECT)}")
+            say(f"ran {_name(path)}")
 
 
-def stale(names: Iterable[str] = ()) -> list[str]:
-    """One line for each built file that does not follow from its source."""
-    found = []
+def stale(names: Iterable[str] = (), *, say: Callable = print) -> list[str]:
+    """One line for each built file that does not follow from its source.
+
+    Keys are made anew, to be compared, only where the digest of a lesson says that there may be a
+    difference.
+    """
+    wrong = []
     chosen = _chosen(names)
-    wanted_keys = set()
     for lesson in chosen:
         path, text = _blank_file(lesson)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            found.append(f"{path.relative_to(lessons.PROJECT)} is not what its lesson gives")
+        if not _holds(path, text):
+            wrong.append(path)
         if _solved_is_stale(lesson):
-            solved = _solved_path(lesson.name).relative_to(lessons.PROJECT)
-            found.append(f"{solved} is not what its lesson gives")
-        for path, text in _key_files(lesson):
-            wanted_keys.add(path)
-            if not path.exists() or not _same_key(path.read_text(encoding="utf-8"), text):
-                found.append(f"{path.relative_to(lessons.PROJECT)} is not what its lesson gives")
+            wrong.append(_solved_path(lesson.name))
+        if not digests.matches(lesson):
+            say(f"{lesson.name}: something has changed, so its keys are made anew to compare.")
+            wrong += [path for path, text in _key_files(lesson) if not _holds_key(path, text)]
+    found = [f"{_name(path)} is not what its lesson gives" for path in wrong]
     if set(exercises.LESSONS) == {lesson.name for lesson in chosen}:
-        built = {_solved_path(name) for name in exercises.LESSONS} | wanted_keys
-        built |= {lessons.BLANKS / f"{name}.ipynb" for name in exercises.LESSONS}
-        for folder, pattern in (
-            (lessons.BLANKS, "*.ipynb"),
-            (lessons.SOURCES, "*.ipynb"),
-            (keys.FOLDER, "*.json"),
-        ):
-            for path in sorted(set(folder.glob(pattern)) - built):
-                found.append(f"{path.relative_to(lessons.PROJECT)} comes from no lesson")
+        found += [f"{_name(path)} comes from no lesson" for path in _orphans()]
     return found
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(lessons.PROJECT).as_posix()
+
+
+def _orphans() -> list[Path]:
+    """Files that look built, but come from no lesson."""
+    built = {keys.path_of(exercise_id) for exercise_id in exercises.all_exercises()}
+    for name in exercises.LESSONS:
+        built |= {_solved_path(name), _blank_path(name), digests.path_of(name)}
+    folders = {
+        lessons.BLANKS: "*.ipynb",
+        lessons.SOURCES: "*.ipynb",
+        keys.FOLDER: "*.json",
+        digests.FOLDER: "*",
+    }
+    there = {path for folder, pattern in folders.items() for path in folder.glob(pattern)}
+    return sorted(there - built)
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+def _holds_key(path: Path, text: str) -> bool:
+    return path.exists() and same_key(path.read_text(encoding="utf-8"), text)
+
+
+def _write(path: Path, text: str, say: Callable = lambda line: None) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    say(f"wrote {_name(path)}")
 
 
 def _chosen(names: Iterable[str]) -> list[lessons.Lesson]:
@@ -93,7 +125,11 @@ def _chosen(names: Iterable[str]) -> list[lessons.Lesson]:
 
 
 def _blank_file(lesson: lessons.Lesson) -> tuple[Path, str]:
-    return lessons.BLANKS / f"{lesson.name}.ipynb", _text(lessons.blank(lesson))
+    return _blank_path(lesson.name), _text(lessons.blank(lesson))
+
+
+def _blank_path(name: str) -> Path:
+    return lessons.BLANKS / f"{name}.ipynb"
 
 
 def _text(notebook: nbformat.NotebookNode) -> str:
@@ -209,7 +245,7 @@ def make_key(exercise: Exercise, answer, cases=None) -> Key:
     return Key(right, mistakes)
 
 
-def _same_key(one: str, other: str) -> bool:
+def same_key(one: str, other: str) -> bool:
     """Equal but for the last digits, which differ between processors."""
     try:
         return one == other or _close(json.loads(one), json.loads(other))

@@ -65,9 +65,13 @@ def variant(title: str) -> Callable[[Any], Any]:
     return add
 
 
+def path_of(exercise_id: str, folder: Path = FOLDER) -> Path:
+    return folder / f"{exercise_id.replace('-', '_')}.py"
+
+
 def read(exercise_id: str, folder: Path = FOLDER) -> Catalogue:
     """The catalogue of an exercise; empty if it has no file."""
-    file = folder / f"{exercise_id.replace('-', '_')}.py"
+    file = path_of(exercise_id, folder)
     if not file.exists():
         return Catalogue()
     _current.mistakes, _current.variants = [], {}
