@@ -304,8 +304,6 @@ def dispatch(arguments, root):
         raise Stop("usage", what=f"There is no command `{command}`.{hint}")
     if command is None:
         port, browser, extra = parse_lab(arguments)
-    if command == "test" and not os.path.isdir(os.path.join(root, "tests")):
-        raise Stop("usage", what="This is the student's bundle: it has no tests.")
     setup.check_folder(root)
     if command is None:  # before the long part
         if not setup.suitable_version(sys.version_info) and setup.venv_state(root) != "ready":
@@ -317,6 +315,8 @@ def dispatch(arguments, root):
     if command is None:
         return start_lab(root, python, port, browser, extra)
     if command == "test":
+        if not os.path.isdir(os.path.join(root, "tests")):
+            raise Stop("usage", what="This is the student's bundle: it has no tests.")
         return start_tests(root, python, arguments[1:])
     return start_cli(root, python, arguments)
 

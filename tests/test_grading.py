@@ -218,14 +218,16 @@ def test_the_solved_lesson_gets_every_point(lesson):
     assert set(key.texts) == {e.id for e in exercises.of_lesson(lesson)}
 
 
-@pytest.mark.parametrize("lesson", [NUMPY, "02_moving_averages", TENSORFLOW])
-def test_known_mistakes_are_named_through_the_whole_path(lesson):
-    """As in `check`: every known mistake of the lesson, tried in the sandbox on hidden cases."""
+@pytest.mark.parametrize(
+    ("lesson", "count"), [(NUMPY, 9), ("02_moving_averages", 9), (TENSORFLOW, 9), ("11_clinic", 1)]
+)
+def test_known_mistakes_are_named_through_the_whole_path(lesson, count):
+    """As in `check`: every known mistake of the first exercises, in the sandbox, on hidden cases."""
     key = key_of(lesson)
     wrong = []
     solutions = sandbox.PROJECT / "solutions"
     with sandbox.Sandbox(kind_of(lesson), mode="bubblewrap", also=[solutions]) as box:
-        for exercise in exercises.of_lesson(lesson):
+        for exercise in exercises.of_lesson(lesson)[:count]:
             cases = fresh.hidden_cases(exercise, SEED)
             for known in catalogue.read(exercise.id).mistakes:
                 source = (

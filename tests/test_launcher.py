@@ -581,6 +581,11 @@ def test_missing_files(fresh):
     assert not fresh.venv.exists()
 
 
+def test_the_students_bundle_has_no_tests_and_says_so(fresh):
+    launched = launch(fresh, "test")
+    assert "student's bundle" in launched.err and launched.code == 2
+
+
 # ----------------------------------------------------------------------------- the command line
 
 
@@ -620,6 +625,7 @@ def test_codes_are_distinct():
 
 
 def test_test_passes_arguments_and_exit_code_on(made):
+    (made.root / "tests").mkdir(exist_ok=True)
     result = launch(made, "test", "-k", "a or b", "--help")
     assert result.code == 5
     told = json.loads(result.out.split("pytest ", 1)[1])

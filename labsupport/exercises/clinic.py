@@ -61,10 +61,14 @@ class _Patient:
 
     def __init__(self, program: Any, sizes: tuple[int, int, int], speed: float):
         self.classes = sizes[2]
-        with trial() as t:
-            self.errors = t.tf.errors.OpError
-            with self.plain_words():
-                made = t.build(program, sizes, speed, name="program")
+        self.errors: Any = ()
+        if hasattr(type(program), "in_a_fresh_graph"):  # it lives in another process
+            made = program.in_a_fresh_graph(sizes, speed)
+        else:
+            with trial() as t:
+                self.errors = t.tf.errors.OpError
+                with self.plain_words():
+                    made = t.build(program, sizes, speed, name="program")
         self.functions = pair(made, "the pair `(learn, predict)` that the program returns")
 
     @contextlib.contextmanager

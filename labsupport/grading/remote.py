@@ -281,6 +281,10 @@ class RemoteCallable(RemoteObject):
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return self._session.use("call", self._handle, arguments=arguments, named=named)
 
+    def in_a_fresh_graph(self, *arguments: Any) -> Any:
+        """Call it with a TensorFlow 1 graph of its own as the default one, as `trial` does."""
+        return self._session.use("call", self._handle, arguments=arguments, named={}, graph=True)
+
 
 def _remote(session: Session, handle: int, said: Mapping) -> RemoteObject:
     base = RemoteCallable if said.get("callable") is True else RemoteObject

@@ -21,7 +21,6 @@ PROBED_INSIDE = frozenset(
         "07_mnist",
         "09_dropout_regression",
         "10_today",
-        "11_clinic",
     }
 )
 
