@@ -222,7 +222,7 @@ def test_the_solved_lesson_gets_every_point(lesson):
     ("lesson", "count"), [(NUMPY, 9), ("02_moving_averages", 9), (TENSORFLOW, 9), ("11_clinic", 1)]
 )
 def test_known_mistakes_are_named_through_the_whole_path(lesson, count):
-    """As in `check`: every known mistake of the first exercises, in the sandbox, on hidden cases."""
+    """As in `check`: each mistake of the first exercises, in the sandbox, on hidden cases."""
     key = key_of(lesson)
     wrong = []
     solutions = sandbox.PROJECT / "solutions"
