@@ -186,6 +186,13 @@ def test_every_answer_has_a_name_of_its_own():
         assert len(set(own)) == len(own)
 
 
+def test_known_mistakes_of_every_lesson_are_tried():
+    files = [*ROOT.glob("tests/test_mistakes_*.py"), *ROOT.glob("tests/on_tf2_mistakes_*.py")]
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    tried = [name for text in texts for name in re.findall(r'^LESSON = "(.+)"$', text, re.M)]
+    assert sorted(tried) == sorted(exercises.LESSONS)
+
+
 # ---------------------------------------------------------------- slides
 
 

@@ -1,12 +1,12 @@
 """Every known mistake is rejected and named; every right variant is accepted.
 
-One process holds TensorFlow 1 or TensorFlow 2: lessons on the other stack are tried by
-`test_mistakes_tf2.py`, which runs this file again with `LABSUPPORT_STACK=tf2`.
+The tests of one lesson; `test_mistakes_NN.py` says which, and imports all that is here: a file for
+each lesson, so that workers can share them.
 """
 
 from __future__ import annotations
 
-import os
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -14,18 +14,33 @@ import pytest
 
 from labsupport import exercises, keys
 from labsupport.authoring import catalogue, lessons
-from labsupport.authoring.build import make_key
+from labsupport.authoring.build import make_key, same_key
 from labsupport.judge import agree, cells_of, judge
 from labsupport.observe import observe
 
-STACK = os.environ.get("LABSUPPORT_STACK", "tf1")
-IDS = [e.id for e in exercises.all_exercises().values() if exercises.stack_of(e.lesson) == STACK]
-CATALOGUES = {name: catalogue.read(name) for name in IDS}
-MISTAKES = [(name, m.id) for name in IDS for m in CATALOGUES[name].mistakes]
-VARIANTS = [(name, title) for name in IDS for title in CATALOGUES[name].variants]
-
 #: The visible cases and a hidden draw: what holds must hold on both.
 SEEDS = [None, 20_261]
+
+
+def pytest_generate_tests(metafunc):
+    """For each exercise of the module's lesson, and what is known about its answers."""
+    wanted = metafunc.fixturenames
+    names = [exercise.id for exercise in exercises.of_lesson(metafunc.module.LESSON)]
+    if "mistake_id" in wanted:
+        found = [(name, mistake.id) for name in names for mistake in catalogue_of(name).mistakes]
+        metafunc.parametrize(("name", "mistake_id"), found)
+    elif "variant" in wanted:
+        found = [(name, title) for name in names for title in catalogue_of(name).variants]
+        metafunc.parametrize(("name", "variant"), found)
+    elif "name" in wanted:
+        metafunc.parametrize("name", names)
+    if "seed" in wanted:
+        metafunc.parametrize("seed", SEEDS)
+
+
+@lru_cache
+def catalogue_of(name):
+    return catalogue.read(name)
 
 
 def draw(exercise, seed):
@@ -34,17 +49,20 @@ def draw(exercise, seed):
     return exercise.cases(np.random.RandomState(seed))
 
 
-_keys = {}
+@lru_cache
+def fresh_key(name, seed):
+    """The key that the lesson gives now; as slow as the exercise has mistakes."""
+    exercise = exercises.find(name)
+    lesson = lessons.read(lessons.sources()[exercise.lesson])
+    answer = getattr(answers(lesson), exercise.answer)
+    return make_key(exercise, answer, draw(exercise, seed))
+
+
+answers = lru_cache(lessons.answers)
 
 
 def key_for(exercise, seed):
-    if seed is None:
-        return keys.load(exercise.id)
-    if (exercise.id, seed) not in _keys:
-        lesson = lessons.read(lessons.sources()[exercise.lesson])
-        answer = getattr(lessons.answers(lesson), exercise.answer)
-        _keys[exercise.id, seed] = make_key(exercise, answer, draw(exercise, seed))
-    return _keys[exercise.id, seed]
+    return keys.load(exercise.id) if seed is None else fresh_key(exercise.id, seed)
 
 
 def verdict(exercise, answer, seed=None):
@@ -52,17 +70,19 @@ def verdict(exercise, answer, seed=None):
     return judge(exercise, cases, key_for(exercise, seed), observe(exercise, answer, cases))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("name", "mistake_id"), MISTAKES)
+def test_key_is_what_the_lesson_gives(name):
+    """Whatever the digest says by which `build --check` saves its time."""
+    assert same_key(
+        keys.path_of(name).read_text(encoding="utf-8"), keys.dumps(fresh_key(name, None))
+    )
+
+
 def test_mistake_is_rejected_and_named(name, mistake_id, seed):
     exercise = exercises.find(name)
-    mistake = next(m for m in CATALOGUES[name].mistakes if m.id == mistake_id)
-    if seed is None:
-        result = verdict(exercise, mistake.answer)
-    else:  # making the key has observed it already
-        key = key_for(exercise, seed)
-        known = next(m for m in key.mistakes if m.id == mistake_id)
-        result = judge(exercise, draw(exercise, seed), key, known.observations)
+    mistake = next(m for m in catalogue_of(name).mistakes if m.id == mistake_id)
+    known = next(m for m in fresh_key(name, seed).mistakes if m.id == mistake_id)
+    key = key_for(exercise, seed)
+    result = judge(exercise, draw(exercise, seed), key, known.observations)
     assert result.points < result.max_points
     named = {part.mistake for part in result.parts if part.mistake}
     assert named & {mistake.id, *mistake.same_as}, [
@@ -72,18 +92,14 @@ def test_mistake_is_rejected_and_named(name, mistake_id, seed):
     assert mistake.question.endswith(("?", "."))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("name", "title"), VARIANTS)
-def test_right_variant_is_accepted(name, title, seed):
+def test_right_variant_is_accepted(name, variant, seed):
     exercise = exercises.find(name)
-    result = verdict(exercise, CATALOGUES[name].variants[title], seed)
+    result = verdict(exercise, catalogue_of(name).variants[variant], seed)
     assert result.points == result.max_points, [
         (p.part.id, p.outcome, p.message) for p in result.parts if p.outcome != "right"
     ]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", IDS)
 def test_cases_tell_mistakes_apart(name, seed):
     """No two mistakes look the same, unless they are said to; those that are said to, do."""
     exercise = exercises.find(name)
@@ -95,7 +111,6 @@ def test_cases_tell_mistakes_apart(name, seed):
         assert alike == declared, (one.id, other.id)
 
 
-@pytest.mark.parametrize("name", IDS)
 def test_mistakes_are_not_near_misses(name):
     """What a mistake changes, it changes by at least ten times the tolerance somewhere."""
     exercise = exercises.find(name)
@@ -113,7 +128,6 @@ def test_mistakes_are_not_near_misses(name):
                 )
 
 
-@pytest.mark.parametrize("name", IDS)
 def test_every_value_belongs_to_one_part(name):
     exercise = exercises.find(name)
     for case, value in cells_of(keys.load(name).right):
@@ -132,6 +146,5 @@ TRIVIAL = {
 
 
 @pytest.mark.parametrize("title", TRIVIAL)
-@pytest.mark.parametrize("name", IDS)
 def test_doing_nothing_earns_nothing(name, title):
     assert verdict(exercises.find(name), TRIVIAL[title]).points == 0

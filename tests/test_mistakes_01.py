@@ -1,0 +1,3 @@
+from known_mistakes import *  # noqa: F403
+
+LESSON = "01_batch_norm_by_hand"
