@@ -143,6 +143,7 @@ def with_nbgrader(lesson: str, submitted: Path, course: Path) -> None:
         "c.ExecutePreprocessor.timeout = 120\n"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"  # it calls alembic
     for words in (["generate_assignment", lesson, "--force"], ["autograde", lesson]):
         command = [sys.executable, "-m", "nbgrader", *words]
         done = subprocess.run(command, cwd=course, env=env, capture_output=True, text=True)
