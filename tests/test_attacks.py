@@ -326,7 +326,7 @@ def test_endless_code_is_stopped(box, loop):
     result = graded(box, NUMPY, answer(loop))
     assert result.points == 0
     assert {part.outcome for part in parts(result, "bn-dense")} == {"slow", "waiting"}
-    assert time.monotonic() - started < 25
+    assert time.monotonic() - started < 60
 
 
 def test_an_endless_cell_costs_only_itself(box):

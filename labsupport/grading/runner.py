@@ -87,6 +87,11 @@ def grade_one(
     return trial.refused(submission, key, key.seed, f"Its sandbox was lost twice: {why}.")
 
 
+def warm(kind: str, mode: str) -> None:
+    """Start the sandbox that will be needed first."""
+    _box(kind, mode)
+
+
 def _box(kind: str, mode: str) -> sandbox.Sandbox:
     if kind not in _boxes:
         close_boxes()  # one at a time: each is half a gigabyte
@@ -112,8 +117,10 @@ def _begin_lane() -> None:
 class Lane:
     """One process that grades, replaced when it dies."""
 
-    def __init__(self):
+    def __init__(self, first: tuple[str, str] | None = None):
         self._start()
+        if first is not None:
+            self.pool.submit(warm, *first)
 
     def _start(self) -> None:
         self.pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin_lane)
@@ -179,7 +186,11 @@ def grade(
                 todo.append((item, submission.lesson))
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
         work = _work(todo, seed, mode, grades / ".keys", limits, say)
-        run = _on_cluster(scheduler, work) if scheduler else _on_lanes(jobs, work)
+        if scheduler:
+            run = _on_cluster(scheduler, work)
+        else:
+            first = (kind_of(todo[0][1]), mode) if todo else None
+            run = _on_lanes(min(jobs, len(todo)), work, first)
         progress = bar(total=len(todo)) if bar else contextlib.nullcontext()
         try:
             with progress as shown, contextlib.closing(run):
@@ -244,9 +255,15 @@ def _work(todo, seed, mode, store, limits, say) -> Iterator[Work]:
         yield item, ref, mode, limits
 
 
-def _on_lanes(jobs: int, work: Iterable[Work]) -> Iterator[Result]:
-    """Results as they come from `jobs` processes of this machine."""
-    work, lanes = iter(work), []
+def _on_lanes(
+    jobs: int, work: Iterable[Work], first: tuple[str, str] | None = None
+) -> Iterator[Result]:
+    """Results as they come from `jobs` processes of this machine.
+
+    first: kind and mode of the sandboxes to start while the first key is made.
+    """
+    lanes = [Lane(first) for _ in range(jobs)]
+    free = list(lanes)
     running: dict[Future, tuple[Lane, Work, int]] = {}
 
     def start(lane: Lane, task: Work, tries: int) -> None:
@@ -255,9 +272,8 @@ def _on_lanes(jobs: int, work: Iterable[Work]) -> Iterator[Result]:
 
     try:
         for task in work:
-            if len(lanes) < jobs:
-                lanes.append(Lane())
-                start(lanes[-1], task, 1)
+            if free:
+                start(free.pop(), task, 1)
                 continue
             lane, result = _next(running, start)
             start(lane, task, 1)
