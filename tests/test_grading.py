@@ -180,9 +180,10 @@ def test_a_sandbox_that_is_lost_twice_is_a_verdict(monkeypatch):
     def lost(*_arguments):
         raise sandbox.ServerFailed("the warm process is gone")
 
+    key = key_of(NUMPY)
     monkeypatch.setattr(trial, "grade", lost)
     (found,) = reading.find(ROOT / "solutions" / f"{NUMPY}.ipynb")
-    result = runner.grade_one(reading.load(found), key_of(NUMPY), "bubblewrap", sandbox.Limits())
+    result = runner.grade_one(reading.load(found), key, "bubblewrap", sandbox.Limits())
     runner.close_boxes()
     assert result.status == "refused" and "lost twice" in result.problem
 
