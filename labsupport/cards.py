@@ -28,7 +28,8 @@ class Card:
 
 
 @lru_cache
-def _templates():
+def templates():
+    """The environment that fills templates: every value is escaped."""
     import jinja2
     from markupsafe import Markup, escape
 
@@ -49,7 +50,7 @@ def _templates():
 
 def render(template: str, **values) -> str:
     """Fill a template of `templates/`; every value is escaped."""
-    return _templates().get_template(template).render(**values)
+    return templates().get_template(template).render(**values)
 
 
 # ---------------------------------------------------------------- verdicts
@@ -57,21 +58,11 @@ def render(template: str, **values) -> str:
 
 def verdict_card(verdict: Verdict) -> Card:
     """The card of one verdict. The same verdict always gives the same card."""
-    tone = _tone(verdict)
-    groups = _findings(verdict)
-    headline = _headline(verdict, tone)
-    note = _printable(verdict.note)
-    ticks = {part.outcome: TICKS.get(part.outcome, "✗") for part in verdict.parts}
-    html = render(
-        "verdict.html",
-        verdict=verdict,
-        tone=tone,
-        headline=headline,
-        groups=groups,
-        note=note,
-        marks=MARKS,
-        ticks=ticks,
+    shown = what_a_verdict_shows(verdict)
+    tone, headline, groups, note, ticks = (
+        shown[name] for name in ("tone", "headline", "groups", "note", "ticks")
     )
+    html = render("verdict.html", **shown)
     lines = [
         f"{MARKS[tone]} {verdict.exercise}: {headline}, "
         f"{verdict.points} of {_points(verdict.max_points)}"
@@ -88,6 +79,20 @@ def verdict_card(verdict: Verdict) -> Card:
     if note and tone != "right":
         lines += _wrap(note, "  ")
     return Card(html, "\n".join(lines))
+
+
+def what_a_verdict_shows(verdict: Verdict) -> dict:
+    """The values of `verdict.html`, and of `verdict_body.html`, which is the card without style."""
+    tone = _tone(verdict)
+    return {
+        "verdict": verdict,
+        "tone": tone,
+        "headline": _headline(verdict, tone),
+        "groups": _findings(verdict),
+        "note": _printable(verdict.note),
+        "marks": MARKS,
+        "ticks": {part.outcome: TICKS.get(part.outcome, "✗") for part in verdict.parts},
+    }
 
 
 def _tone(verdict: Verdict) -> str:

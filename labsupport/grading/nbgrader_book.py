@@ -1,0 +1,194 @@
+"""The verdicts as an nbgrader gradebook, which nbgrader's formgrader opens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labsupport.grading.paper import one_line, safe_names
+from labsupport.grading.records import ExerciseResult, Result
+
+Students = Mapping[str, Sequence[Result]]
+Lessons = Mapping[str, Mapping[str, int]]
+
+
+def write(path: Path, students: Students, lessons: Lessons) -> list[str]:
+    """Write the gradebook, or bring one up to date in a single step. Returns sentences.
+
+    An assignment, and in it a notebook, for each lesson; a graded cell `check-…` for each exercise,
+    as in the notebooks. What somebody entered by hand stays: points, extra credit, comments.
+    """
+    from nbgrader.api import Gradebook
+    from sqlalchemy.exc import SQLAlchemyError
+
+    url = f"sqlite:///{path.resolve()}"
+    try:
+        _begin(url)
+        with Gradebook(url) as book:
+            kept = _Writer(book, students, lessons).write()
+    except SQLAlchemyError as error:
+        reason = one_line(str(getattr(error, "orig", error)), 200)
+        return [f"{path} was not written ({reason}): move it away, or close what has it open."]
+    if kept:
+        names = ", ".join(kept[:20])
+        return [f"{path.name} keeps submissions that are gone, for what is entered there: {names}."]
+    return []
+
+
+def _begin(url: str) -> None:
+    """Say in a new gradebook which version it has; nbgrader would look for a program on PATH."""
+    import nbgrader
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import create_engine, inspect, text
+
+    engine = create_engine(url)
+    try:
+        if not inspect(engine).get_table_names():
+            head = ScriptDirectory(
+                str(Path(nbgrader.__file__).parent / "alembic")
+            ).get_current_head()
+            with engine.begin() as connection:
+                connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+                connection.execute(
+                    text("INSERT INTO alembic_version VALUES (:head)"), {"head": head}
+                )
+    finally:
+        engine.dispose()
+
+
+class _Writer:
+    def __init__(self, book, students: Students, lessons: Lessons):
+        self.book, self.db = book, book.db
+        self.students, self.lessons = students, lessons
+        self.ids = safe_names(students)
+
+    def write(self) -> list[str]:
+        from nbgrader import api
+
+        db = self.db
+        with db.no_autoflush:
+            people = {student.id: student for student in db.query(api.Student)}
+            for name, results in self.students.items():
+                own = people.get(self.ids[name])
+                if own is None:
+                    own = people[self.ids[name]] = api.Student(id=self.ids[name])
+                    db.add(own)
+                said = next((r.ids["name"] for r in results if r.ids.get("name")), name)
+                own.last_name, own.first_name = _plain(said), ""
+                number = next((r.ids.get("canvas_user_id") for r in results), None)
+                own.lms_user_id = _plain(number) if number else own.lms_user_id
+            kept = []
+            for lesson, points in self.lessons.items():
+                kept += self._lesson(api, people, lesson, points)
+            kept += self._without(
+                [a for a in db.query(api.Assignment) if a.name not in self.lessons]
+            )
+        db.commit()
+        return kept
+
+    def _lesson(self, api, people, lesson: str, points: Mapping[str, int]) -> list[str]:
+        """An assignment with all its submissions. Returns whose is kept though it is gone."""
+        db = self.db
+        assignment = db.query(api.Assignment).filter_by(name=lesson).one_or_none()
+        if assignment is None:
+            assignment = api.Assignment(name=lesson, course_id=self.book.course_id)
+            db.add(assignment)
+        notebook = next((n for n in assignment.notebooks if n.name == lesson), None)
+        if notebook is None:
+            notebook = api.Notebook(name=lesson, assignment=assignment)
+            db.add(notebook)
+        cells = self._cells(api, notebook, points)
+        there = {submission.student_id: submission for submission in assignment.submissions}
+        wanted = set()
+        for name, results in self.students.items():
+            result = next((r for r in results if r.lesson == lesson), None)
+            if result is None:
+                continue
+            id = self.ids[name]
+            wanted.add(id)
+            if id not in there:
+                there[id] = api.SubmittedAssignment(assignment=assignment, student=people[id])
+                db.add(there[id])
+            own = next((n for n in there[id].notebooks if n.notebook is notebook), None)
+            if own is None:
+                own = api.SubmittedNotebook(notebook=notebook, assignment=there[id])
+                db.add(own)
+            self._marks(api, own, cells, {e.id: e for e in result.exercises})
+        gone = [submission for id, submission in there.items() if id not in wanted]
+        return [one_line(s.student_id) for s in gone if not self._removed(s)]
+
+    def _cells(self, api, notebook, points: Mapping[str, int]) -> dict:
+        """The notebook's cells by name, those of other exercises taken away."""
+        db = self.db
+        wanted = {f"check-{id}": api.GradeCell for id in points}
+        wanted |= {id: api.SolutionCell for id in points}
+        cells = {}
+        for cell in [*notebook.grade_cells, *notebook.solution_cells]:
+            if isinstance(cell, wanted.get(cell.name, ())):
+                cells[cell.name] = cell
+                continue
+            for entry in [*cell.grades, *cell.comments]:
+                db.delete(entry)
+            db.delete(cell)
+        for name, kind in wanted.items():
+            if name not in cells:
+                cells[name] = kind(name=name, notebook=notebook)
+                db.add(cells[name])
+        for id, most in points.items():
+            cells[f"check-{id}"].max_score = most
+            cells[f"check-{id}"].cell_type = "code"
+        return cells
+
+    def _marks(self, api, own, cells, exercises: Mapping[str, ExerciseResult]) -> None:
+        grades = {grade.cell_id: grade for grade in own.grades if grade.cell_id}
+        comments = {comment.cell_id: comment for comment in own.comments if comment.cell_id}
+        for name, cell in cells.items():
+            if isinstance(cell, api.GradeCell):
+                grade = grades.get(cell.id) if cell.id else None
+                if grade is None:
+                    grade = api.Grade(cell=cell, notebook=own)
+                    self.db.add(grade)
+                result = exercises.get(name.removeprefix("check-"))
+                grade.auto_score = float(result.points) if result else 0.0
+                grade.needs_manual_grade = False
+            else:
+                comment = comments.get(cell.id) if cell.id else None
+                if comment is None:
+                    comment = api.Comment(cell=cell, notebook=own)
+                    self.db.add(comment)
+                comment.auto_comment = _comment(exercises.get(name))
+
+    def _without(self, assignments) -> list[str]:
+        """Take away assignments of lessons that nobody handed in any more."""
+        kept = []
+        for assignment in assignments:
+            left = [s for s in list(assignment.submissions) if not self._removed(s)]
+            kept += [one_line(s.student_id) for s in left]
+        return kept
+
+    def _removed(self, submission) -> bool:
+        """Take a submission away, unless somebody entered something there by hand."""
+        grades = [g for n in submission.notebooks for g in n.grades]
+        comments = [c for n in submission.notebooks for c in n.comments]
+        if any(g.manual_score is not None or g.extra_credit is not None for g in grades):
+            return False
+        if any(c.manual_comment for c in comments):
+            return False
+        for entry in [*grades, *comments, *submission.notebooks, submission]:
+            self.db.delete(entry)
+        return True
+
+
+def _comment(result: ExerciseResult | None) -> str | None:
+    """Named mistakes with their questions: the course's own words, nothing of the student's."""
+    if result is None:
+        return None
+    said = dict.fromkeys(
+        f"{one_line(p.mistake_name)}. {one_line(p.question)}" for p in result.parts if p.mistake
+    )
+    return "\n".join(said) or None
+
+
+def _plain(text: str) -> str:
+    """A name for pages that other programs make: no sign that has a meaning there."""
+    return one_line(text, 100).translate(dict.fromkeys(map(ord, "<>&\"'`{}\\"), "_"))

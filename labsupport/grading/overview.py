@@ -1,0 +1,287 @@
+"""`class.html`: what an instructor wants to know of a class, on one page without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from labsupport.grading.feedback import Addresses
+from labsupport.grading.paper import code_line, href, lesson_title, one_line, page, put
+from labsupport.grading.records import ExerciseResult, PartResult, Result
+
+TO_TEACH = 5  # mistakes on Monday's list
+GROUPS = 12  # of unnamed wrong answers, in each exercise
+KINDS = ("right", "partly", "wrong", "open")  # of an exercise, in the order of the bars
+UNNAMED = ("wrong", "raised", "slow", "unusable")
+
+
+@dataclass(frozen=True)
+class Who:
+    """A student as the page names them, and the address of the page of feedback."""
+
+    name: str
+    href: str
+
+
+@dataclass
+class Finding:
+    """A mistake, or wrong answers without a name, and who gave it. Each student once."""
+
+    text: str
+    question: str = ""
+    who: dict[str, Who] = field(default_factory=dict)
+    where: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        return len(self.who)
+
+
+@dataclass
+class ExerciseView:
+    """What a class did with one exercise."""
+
+    id: str
+    title: str
+    points: int
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    parts: dict[str, list] = field(default_factory=dict)  # title, right, of
+    mistakes: dict[str, Finding] = field(default_factory=dict)
+    unnamed: dict[str, Finding] = field(default_factory=dict)
+    unexplained: set[str] = field(default_factory=set)
+
+    @property
+    def tried(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass
+class LessonView:
+    title: str
+    points: int
+    graded: int = 0
+    refused: int = 0
+    scores: list[float] = field(default_factory=list)
+    exercises: dict[str, ExerciseView] = field(default_factory=dict)
+
+
+def write(
+    path: Path,
+    students: Mapping[str, Sequence[Result]],
+    lessons: Mapping[str, Mapping[str, int]],
+    addresses: Addresses,
+    facts: Mapping[str, Any],
+) -> None:
+    put(path, class_page(students, lessons, addresses, facts))
+
+
+def class_page(
+    students: Mapping[str, Sequence[Result]],
+    lessons: Mapping[str, Mapping[str, int]],
+    addresses: Addresses,
+    facts: Mapping[str, Any],
+) -> str:
+    """The page. Equal verdicts and facts give equal pages."""
+    views = {
+        lesson: LessonView(lesson_title(lesson), sum(points.values()))
+        for lesson, points in lessons.items()
+    }
+    rows, troubles = [], []
+    most = sum(view.points for view in views.values())
+    for student, results in students.items():
+        places = [href(*parts) for parts in addresses[student]]
+        shown = one_line(student, 80)
+        for result, place in zip(results, places, strict=True):
+            who = Who(shown, place)
+            if result.lesson:
+                _add(views[result.lesson], result, lessons[result.lesson], who)
+            if result.problem or result.events or result.remarks:
+                troubles.append(_trouble(result, who))
+        own = {r.lesson: (r, place) for r, place in zip(results, places, strict=True)}
+        got = sum(r.points for r in results if r.lesson)
+        rows.append(
+            {
+                "name": shown,
+                "points": got,
+                "percent": 100 * got / most if most else 0,
+                "cells": [_cell(own.get(lesson)) for lesson in lessons],
+            }
+        )
+    percents = [row["percent"] for row in rows]
+    return page(
+        "class.html",
+        "class.css",
+        students=rows,
+        lessons=list(views.values()),
+        most=most,
+        submissions=sum(map(len, students.values())),
+        refused=sum(r.status != "graded" for results in students.values() for r in results),
+        summary=_summary(percents),
+        chart=histogram(percents),
+        teach=_teach(views.values()),
+        hardest=_hardest(views.values()),
+        troubles=troubles,
+        facts={one_line(str(k), 40): one_line(str(v), 200) for k, v in facts.items()},
+        kinds=KINDS,
+        groups=GROUPS,
+        ranked=_ranked,
+    )
+
+
+# ---------------------------------------------------------------- counting
+
+
+def _add(view: LessonView, result: Result, points: Mapping[str, int], who: Who) -> None:
+    if result.status != "graded":
+        view.refused += 1
+        return
+    view.graded += 1
+    view.scores.append(100 * result.points / view.points if view.points else 0)
+    found = {exercise.id: exercise for exercise in result.exercises}
+    for id, most in points.items():
+        if id not in view.exercises:
+            view.exercises[id] = ExerciseView(one_line(id, 60), "", most)
+        if id in found:
+            _add_exercise(view.exercises[id], found[id], result.student, who)
+
+
+def _add_exercise(view: ExerciseView, result: ExerciseResult, student: str, who: Who) -> None:
+    view.title = view.title or one_line(result.title, 200)
+    view.counts[_kind(result)] += 1
+    for part in result.parts:
+        counted = view.parts.setdefault(part.id, [one_line(part.title, 200), 0, 0])
+        counted[1] += part.outcome == "right"
+        counted[2] += 1
+        if part.mistake:
+            own = view.mistakes
+            finding = own.setdefault(
+                part.mistake,
+                Finding(one_line(part.mistake_name or part.message), one_line(part.question)),
+            )
+            finding.who[student] = who
+        elif part.outcome in UNNAMED:
+            text = _private(part)
+            same = re.sub(r"\d[\d.e+-]*", "0", text)
+            view.unnamed.setdefault(same, Finding(text)).who[student] = who
+            view.unexplained.add(student)
+
+
+def _kind(result: ExerciseResult) -> str:
+    if all(part.outcome == "right" for part in result.parts):
+        return "right"
+    if all(part.outcome == "not attempted" for part in result.parts):
+        return "open"
+    return "partly" if result.points else "wrong"
+
+
+def _private(part: PartResult) -> str:
+    """What the judge said, for the instructor."""
+    text = one_line(part.private or part.message, 400)
+    if part.line and code_line(part.line) not in text:
+        text += f" (line {part.line_number}: {code_line(part.line).strip()})"
+    return text or part.outcome
+
+
+def _ranked(findings: Mapping[str, Finding]) -> list[Finding]:
+    """Most frequent first."""
+    return sorted(findings.values(), key=lambda f: (-f.count, f.text))
+
+
+def _teach(views: Iterable[LessonView]) -> list[Finding]:
+    """What most students got wrong, one mistake counted once though it is made in two places."""
+    merged: dict[str, Finding] = {}
+    for view in views:
+        for exercise in view.exercises.values():
+            for mistake in exercise.mistakes.values():
+                one = merged.setdefault(mistake.text, Finding(mistake.text, mistake.question))
+                one.who.update(mistake.who)
+                one.where[exercise.id] += mistake.count
+    return _ranked(merged)[:TO_TEACH]
+
+
+def _hardest(views: Iterable[LessonView]) -> ExerciseView | None:
+    """The exercise with the smallest share of right answers, if anybody got one wrong."""
+    tried = [e for view in views for e in view.exercises.values() if e.counts["right"] < e.tried]
+    return min(tried, key=lambda e: (e.counts["right"] / e.tried, e.id), default=None)
+
+
+def _trouble(result: Result, who: Who) -> dict[str, Any]:
+    return {
+        "who": who,
+        "lesson": lesson_title(result.lesson) if result.lesson else "",
+        "source": one_line(result.source, 200),
+        "problem": one_line(result.problem),
+        "events": [one_line(event) for event in result.events],
+        "remarks": [one_line(remark) for remark in result.remarks],
+    }
+
+
+def _cell(own: tuple[Result, str] | None) -> dict[str, Any]:
+    if own is None:
+        return {"text": "–", "href": "", "refused": False}
+    result, place = own
+    return {"text": str(result.points), "href": place, "refused": result.status != "graded"}
+
+
+# ---------------------------------------------------------------- distribution
+
+
+def _summary(percents: Sequence[float]) -> str:
+    """The distribution in words."""
+    if len(percents) < 2:
+        return ""
+    ordered = sorted(percents)
+    half = len(ordered) // 2
+    low, high = median(ordered[:half]), median(ordered[-half:])
+    return (
+        f"Median {median(ordered):.0f} %; the middle half of the class lies between {low:.0f} % "
+        f"and {high:.0f} %."
+    )
+
+
+def histogram(percents: Sequence[float]) -> dict[str, Any]:
+    """Ten bars as numbers to draw: of 0-9 %, 10-19 %, … and 90-100 %."""
+    counts = [0] * 10
+    for percent in percents:
+        counts[max(0, min(9, int(percent // 10)))] += 1
+    top = max(1, *counts)
+    step = next(s for s in _steps() if top / s <= 5)
+    ceiling = step * -(-top // step)
+    height, width, left, base = 150, 54, 46, 170
+    bars = [
+        {
+            "x": left + n * width + 3,
+            "y": round(base - height * count / ceiling, 1),
+            "width": width - 6,
+            "height": round(height * count / ceiling, 1),
+            "count": count,
+            "label": f"{10 * n} to {10 * n + 9 if n < 9 else 100} %: {count}",
+        }
+        for n, count in enumerate(counts)
+    ]
+    ticks = [
+        {"y": round(base - height * n / ceiling, 1), "label": n}
+        for n in range(0, ceiling + 1, step)
+    ]
+    edges = [{"x": left + n * width, "label": 10 * n} for n in range(11)]
+    return {
+        "bars": bars,
+        "ticks": ticks,
+        "edges": edges,
+        "left": left,
+        "right": left + 10 * width,
+        "base": base,
+        "text": "; ".join(bar["label"] for bar in bars if bar["count"]),
+    }
+
+
+def _steps():
+    size = 1
+    while True:
+        yield from (size, 2 * size, 5 * size)
+        size *= 10

@@ -1,0 +1,146 @@
+"""Tables for other programs: a spreadsheet, Canvas, Moodle."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labsupport.grading.paper import lesson_title, one_line, put, safe_names
+from labsupport.grading.records import Result
+
+Students = Mapping[str, Sequence[Result]]
+Lessons = Mapping[str, Mapping[str, int]]  # points of each exercise, by lesson
+
+
+def write_grades(path: Path, students: Students, lessons: Lessons) -> None:
+    """A row per student. Empty: not handed in. Excel needs the byte order mark for names."""
+    total = sum(sum(points.values()) for points in lessons.values())
+    header = ["student", f"total ({total})"]
+    for lesson, points in lessons.items():
+        header.append(f"{cell(lesson)} ({sum(points.values())})")
+        header += [f"{cell(id)} ({most})" for id, most in points.items()]
+    rows = [[*header, "late", "problems"]]
+    for student, results in students.items():
+        own = {result.lesson: result for result in results}
+        row = [cell(student), sum(r.points for r in results if r.lesson)]
+        for lesson, points in lessons.items():
+            if lesson not in own:
+                row += [""] * (1 + len(points))
+                continue
+            row.append(own[lesson].points)
+            got = {e.id: e.points for e in own[lesson].exercises}
+            row += [got.get(id, "") for id in points]
+        late = [r.lesson or r.source for r in results if r.ids.get("late") == "yes"]
+        said = [f"{r.lesson or r.source}: {r.problem}" for r in results if r.problem]
+        rows.append([*row, cell(", ".join(late)), cell(" | ".join(said))])
+    put(path, _csv(rows), bom=True)
+
+
+def write_canvas(path: Path, students: Students, lessons: Lessons) -> list[str]:
+    """A file for Canvas: Grades, Import. Returns sentences about who is not in it.
+
+    Canvas finds a student by `ID`, which is in the names of the files that it exports.
+    """
+    ids = {
+        student: {r.ids["canvas_user_id"] for r in results if r.ids.get("canvas_user_id")}
+        for student, results in students.items()
+    }
+    counts = Counter(number for own in ids.values() for number in own)
+    sure = {
+        student: next(iter(own))
+        for student, own in ids.items()
+        if len(own) == 1 and counts[next(iter(own))] == 1 and re.fullmatch("[1-9][0-9]{0,18}", *own)
+    }
+    if not sure:
+        path.unlink(missing_ok=True)
+        return []
+    empty = [""] * 3
+    names = [f"{lesson_title(lesson)}" for lesson in lessons]
+    rows = [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *map(cell, names)],
+        ["Points Possible", "", *empty, *[sum(points.values()) for points in lessons.values()]],
+    ]
+    for student, number in sure.items():
+        own = {r.lesson: r.points for r in students[student]}
+        points = [own.get(lesson, "") for lesson in lessons]
+        rows.append([_canvas_name(students[student], number), number, *empty, *points])
+    put(path, _csv(rows))
+    return _left_out(path, students, set(sure), "Canvas says nothing of who they are")
+
+
+def _canvas_name(results: Sequence[Result], number: str) -> str:
+    """A name for the reader; Canvas takes a row with these words for something else."""
+    name = cell(next((r.ids["name"] for r in results if r.ids.get("name")), results[0].student))
+    return f"Student {number}" if "points possible" in name.lower() else name
+
+
+def write_moodle(folder: Path, students: Students, lessons: Lessons) -> list[str]:
+    """A grading worksheet for each Moodle assignment; one for each lesson, where there are several.
+
+    Moodle finds a student by `Identifier`, which is another one in every assignment.
+    """
+    found: dict[str, dict[str, tuple[str, Result]]] = {}
+    matched = set()
+    for lesson in lessons:
+        rows = [
+            (r.ids["moodle_participant"], student, r)
+            for student, results in students.items()
+            for r in results
+            if r.lesson == lesson
+            and re.fullmatch("[0-9]{1,18}", r.ids.get("moodle_participant", ""))
+        ]
+        counts = Counter(number for number, _, _ in rows)
+        own = {n: (student, result) for n, student, result in rows if counts[n] == 1}
+        if own:
+            found[lesson] = own
+            matched |= {(student, lesson) for student, _ in own.values()}
+    files = safe_names(f"moodle-{lesson}" for lesson in found)
+    wanted = {"moodle.csv"} if len(found) == 1 else {f"{name}.csv" for name in files.values()}
+    for old in folder.glob("moodle*.csv"):
+        if old.name not in wanted:
+            old.unlink()
+    for lesson, own in found.items():
+        most = sum(lessons[lesson].values())
+        rows = [
+            ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)"],
+            *[
+                [f"Participant {n}", cell(r.ids.get("name", student)), r.points, most, "-"]
+                for n, (student, r) in sorted(own.items(), key=lambda item: int(item[0]))
+            ],
+        ]
+        name = "moodle" if len(found) == 1 else files[f"moodle-{lesson}"]
+        put(folder / f"{name}.csv", _csv(rows))
+    if not found:
+        return []
+    missing = {
+        student: results
+        for student, results in students.items()
+        if any(r.lesson and (student, r.lesson) not in matched for r in results)
+        or not any(r.lesson for r in results)
+    }
+    there = set(students) - set(missing)
+    return _left_out(folder / "moodle.csv", students, there, "Moodle's number is missing")
+
+
+def _left_out(path: Path, students: Students, there: set[str], why: str) -> list[str]:
+    left = [one_line(student, 60) for student in students if student not in there]
+    if not left:
+        return []
+    more = f" and {len(left) - 20} more" if len(left) > 20 else ""
+    return [f"Not in {path.name} ({why}): {', '.join(left[:20])}{more}."]
+
+
+def cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula, whichever sign it splits cells at."""
+    shown = one_line(text, 1_000)
+    return re.sub(r"(^|[,;|\"']) *(?=[=+\-@\uff1d\uff0b\uff0d\uff20])", r"\g<0>'", shown)
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
+    return out.getvalue()
