@@ -8,13 +8,15 @@ from types import CodeType
 from typing import Any
 
 TEXT = "your answer goes here"
+NO_STEPS = ("CACHE", "PRECALL", "PUSH_NULL")  # stand between others in some versions of Python
 STUB = f'raise NotImplementedError("{TEXT}")'
 
 
 def is_stub(answer: Any) -> bool:
     """Whether a function, or a method of a class, can still come to the stub.
 
-    Looks at the code and runs nothing. A stub left below a `return` cannot be come to.
+    nbgrader's own stub is one too. Looks at the code and runs nothing. A stub that is left below a
+    `return` cannot be come to.
     """
     with contextlib.suppress(Exception):  # a student's class may do anything when looked at
         parts = list(vars(answer).values()) if isinstance(answer, type) else [answer]
@@ -30,6 +32,17 @@ def _holds_stub(function: Any) -> bool:
 
 
 def _comes_to_stub(code: CodeType) -> bool:
-    inner = [value for value in code.co_consts if isinstance(value, CodeType)]
-    steps = dis.get_instructions(code)
-    return any(step.argval == TEXT for step in steps) or any(map(_comes_to_stub, inner))
+    steps = [step for step in dis.get_instructions(code) if step.opname not in NO_STEPS]
+    if any(step.argval == TEXT for step in steps) or _raises_bare(steps):
+        return True
+    return any(_comes_to_stub(inner) for inner in code.co_consts if isinstance(inner, CodeType))
+
+
+def _raises_bare(steps: list[dis.Instruction]) -> bool:
+    """Whether a NotImplementedError without a message is raised: nbgrader's stub."""
+    for one, two, three in zip(steps, steps[1:], [*steps[2:], steps[-1]], strict=False):
+        if one.argval == "NotImplementedError":
+            called = two.opname.startswith("CALL") and two.arg == 0
+            if (three if called else two).opname == "RAISE_VARARGS":
+                return True
+    return False

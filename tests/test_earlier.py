@@ -38,7 +38,12 @@ def test_takes_setup_answers_and_added_definitions(notebook):
     assert answer_to("bn-dense")(5.5) == 2.5
 
 
-@pytest.mark.parametrize("cells", [(), (cell("def batch_norm(x) return", "answer"),)])
+STUB = 'def batch_norm_dense(x):\n    raise NotImplementedError("your answer goes here")'
+
+
+@pytest.mark.parametrize(
+    "cells", [(), (cell("def batch_norm(x) return", "answer"),), (cell(STUB, "answer"),)]
+)
 def test_says_what_is_missing(notebook, cells):
     notebook(*cells)
     with pytest.raises(NotImplementedError, match="answer `bn-dense` there"):

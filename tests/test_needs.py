@@ -17,6 +17,23 @@ def unattempted(x):
     raise NotImplementedError("your answer goes here")
 
 
+def nbgraders(x):
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+def bare(x):
+    if x.size:
+        return x
+    raise NotImplementedError
+
+
+def refuses(x):
+    if x.ndim != 2:
+        raise NotImplementedError("only for two axes")
+    return x
+
+
 def begun(x):
     if x.size:
         return x - x.mean()
@@ -90,7 +107,7 @@ def wrapped(function):
 
 @pytest.mark.parametrize(
     "answer",
-    [unattempted, begun, inside, OneMethodLeft, StaticLeft, wrapped(unattempted)],
+    [unattempted, nbgraders, bare, begun, inside, OneMethodLeft, StaticLeft, wrapped(unattempted)],
 )
 def test_unfinished_answers_are_stubs(answer):
     assert is_stub(answer)
@@ -98,7 +115,17 @@ def test_unfinished_answers_are_stubs(answer):
 
 @pytest.mark.parametrize(
     "answer",
-    [stub_left_below, stub_left_below_both, wrong, says_it, Whole, Mine, Whole(), wrapped(wrong)]
+    [
+        stub_left_below,
+        stub_left_below_both,
+        refuses,
+        wrong,
+        says_it,
+        Whole,
+        Mine,
+        Whole(),
+        wrapped(wrong),
+    ]
     + [None, 1, "your answer goes here", [unattempted], len, int, type, Odd],
     ids=str,
 )
