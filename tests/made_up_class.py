@@ -8,15 +8,48 @@ from labsupport import exercises, keys
 from labsupport.grading.records import ExerciseResult, PartResult, Result
 
 LESSONS = ("01_batch_norm_by_hand", "08_dropout_by_hand")
-NAMES = (
-    "Amara Okafor,Anna-Lena Brückner,Bao Nguyễn,Beatriz Carvalho,Björn Åkesson,Chidi Eze,"
-    "Chloé Dubois,Daniel O'Connor,Dilnoza Karimova,Elif Yıldız,Emre Şahin,Eszter Kovács,"
-    "Fatima Zahra,Giulia Ferrari,Hana Svobodová,Hiroshi Tanaka,Ingrid Solberg,Ivan Petrović,"
-    "Jamal Washington,Jin-woo Park,Katarzyna Wójcik,Kwame Mensah,Laila Haddad,Liam Murphy,"
-    "Lucía Fernández,Mariam Diallo,Mateo Rossi,Mei Lin,Nikhil Rao,Noor Rahman,Oksana Shevchenko,"
-    "Paolo Bianchi,Priya Sharma,Rashid Khan,Sofia Lindqvist,Tomás Novák,Uzoma Nwosu,"
-    "Valentina Ruiz,Wei Zhang,Zeynep Arslan"
-).split(",")
+NAMES = [
+    "Amara Okafor",
+    "Anna-Lena Brückner",
+    "Bao Nguyễn",
+    "Beatriz Carvalho",
+    "Björn Åkesson",
+    "Chidi Eze",
+    "Chloé Dubois",
+    "Daniel O'Connor",
+    "Dilnoza Karimova",
+    "Elif Yıldız",
+    "Emre Şahin",
+    "Eszter Kovács",
+    "Fatima Zahra",
+    "Giulia Ferrari",
+    "Hana Svobodová",
+    "Hiroshi Tanaka",
+    "Ingrid Solberg",
+    "Ivan Petrović",
+    "Jamal Washington",
+    "Jin-woo Park",
+    "Katarzyna Wójcik",
+    "Kwame Mensah",
+    "Laila Haddad",
+    "Liam Murphy",
+    "Lucía Fernández",
+    "Mariam Diallo",
+    "Mateo Rossi",
+    "Mei Lin",
+    "Nikhil Rao",
+    "Noor Rahman",
+    "Oksana Shevchenko",
+    "Paolo Bianchi",
+    "Priya Sharma",
+    "Rashid Khan",
+    "Sofia Lindqvist",
+    "Tomás Novák",
+    "Uzoma Nwosu",
+    "Valentina Ruiz",
+    "Wei Zhang",
+    "Zeynep Arslan",
+]
 UNNAMED = (
     ("wrong", "The mean of column 0 is 1.73 and should be 0.5", "", 0),
     ("raised", "ValueError: operands could not be broadcast", "    return gamma * xhat + beta", 7),

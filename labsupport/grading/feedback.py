@@ -80,7 +80,7 @@ def feedback_page(result: Result, *, several: bool = False) -> str:
         right=sum(v.outcome == "right" for v in verdicts),
         late=result.ids.get("late") == "yes",
         file=one_line(result.source.rsplit("/", 1)[-1], 120),
-        digest_of_file=one_line(result.digest, 12),
+        digest_of_file=one_line(result.digest[:12]),
         index="index.html" if several else "",
     )
 

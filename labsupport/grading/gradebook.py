@@ -10,9 +10,10 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
-from labsupport.grading.records import Result, from_json, to_json
+from labsupport.grading.records import PartResult, Result, from_json, to_json
 
 
 class Locked(Exception):
@@ -35,9 +36,15 @@ class Gradebook:
             yield
 
     def append(self, result: Result) -> None:
-        """Add a verdict: on a line of its own, even after half a one."""
+        """Add a verdict: on a line of its own, even after half a one.
+
+        It is with the system when this returns, so a kill loses nothing. Raises OSError where there
+        is no room; what was written of it is passed over.
+        """
         with open(self.path, "ab", buffering=0) as file:
-            file.write(b"\n" + _line(result))
+            left = memoryview(b"\n" + _line(result))
+            while left:
+                left = left[file.write(left) :]
 
     def load(self) -> list[Result]:
         """All verdicts, sorted; of several on one submission the newest.
@@ -54,18 +61,22 @@ class Gradebook:
             if not line:
                 continue
             try:
-                result = from_json(json.loads(line))
+                result = _checked(from_json(json.loads(line)))
                 found[_place(result)] = result
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 self.damaged += 1
         return [found[place] for place in sorted(found)]
 
     def finish(self, results: Iterable[Result]) -> None:
-        """Write these verdicts, and no others, sorted; at once or not at all."""
+        """Write these verdicts, and no others, sorted; at once or not at all.
+
+        Of several on one submission the last stays, as in `load`.
+        """
+        kept = {_place(result): result for result in results}
         partial = self.path.with_suffix(".part")
         with open(partial, "wb") as file:
-            for result in sorted(results, key=_place):
-                file.write(_line(result))
+            for place in sorted(kept):
+                file.write(_line(kept[place]))
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, self.path)
@@ -76,8 +87,36 @@ def _place(result: Result) -> tuple[str, str, str]:
 
 
 def _line(result: Result) -> bytes:
-    text = json.dumps(to_json(result), ensure_ascii=True, separators=(",", ":"))
+    stored = to_json(result)
+    stored["ids"] = dict(sorted(stored["ids"].items()))
+    text = json.dumps(stored, ensure_ascii=True, separators=(",", ":"))
     return text.encode("ascii") + b"\n"
+
+
+_NUMBERS = ("points", "max_points", "line_number")
+_TEXTS = tuple(f.name for f in fields(PartResult) if f.name not in _NUMBERS)
+
+
+def _checked(result: Result) -> Result:
+    """The same result, if its fields hold what they should. Raises TypeError if not."""
+    _check(result, str, "student", "lesson", "source", "digest", "status", "course", "problem")
+    _check(result, int, "seed")
+    _check(result, dict, "ids")
+    texts = [*result.remarks, *result.events, *result.ids, *result.ids.values()]
+    for exercise in result.exercises:
+        _check(exercise, str, "id", "title")
+        for part in exercise.parts:
+            _check(part, int, *_NUMBERS)
+            texts += [getattr(part, name) for name in _TEXTS]
+    if not all(type(text) is str for text in texts):
+        raise TypeError("a text is none")
+    return result
+
+
+def _check(record: object, kind: type, *names: str) -> None:
+    for name in names:
+        if type(getattr(record, name)) is not kind:
+            raise TypeError(f"{name} is no {kind.__name__}")
 
 
 def _hold(file, folder: Path) -> None:
@@ -87,7 +126,9 @@ def _hold(file, folder: Path) -> None:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         raise Locked(
             f"Another grader is at work in {folder}: wait until it is done, or name another folder."
         ) from None
+    except OSError:
+        return  # a file system without locks

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from labsupport.grading.feedback import Addresses
-from labsupport.grading.paper import code_line, href, lesson_title, one_line, page, put
+from labsupport.grading.paper import href, lesson_title, one_line, page, put
 from labsupport.grading.records import ExerciseResult, PartResult, Result
 
 TO_TEACH = 5  # mistakes on Monday's list
@@ -59,6 +59,11 @@ class ExerciseView:
     def tried(self) -> int:
         return sum(self.counts.values())
 
+    @property
+    def says_more(self) -> bool:
+        """Whether there is more to say of it than its row in the table."""
+        return bool(self.mistakes or self.unnamed or self.counts["partly"])
+
 
 @dataclass
 class LessonView:
@@ -68,6 +73,10 @@ class LessonView:
     refused: int = 0
     scores: list[float] = field(default_factory=list)
     exercises: dict[str, ExerciseView] = field(default_factory=dict)
+
+    @property
+    def median(self) -> str:
+        return f"{median(self.scores):.0f}"
 
 
 def write(
@@ -125,7 +134,7 @@ def class_page(
         chart=histogram(percents),
         teach=_teach(views.values()),
         hardest=_hardest(views.values()),
-        troubles=troubles,
+        troubles=sorted(troubles, key=lambda t: (not t["problem"], not t["events"])),
         facts={one_line(str(k), 40): one_line(str(v), 200) for k, v in facts.items()},
         kinds=KINDS,
         groups=GROUPS,
@@ -166,8 +175,7 @@ def _add_exercise(view: ExerciseView, result: ExerciseResult, student: str, who:
             finding.who[student] = who
         elif part.outcome in UNNAMED:
             text = _private(part)
-            same = re.sub(r"\d[\d.e+-]*", "0", text)
-            view.unnamed.setdefault(same, Finding(text)).who[student] = who
+            view.unnamed.setdefault(_gist(text), Finding(text)).who[student] = who
             view.unexplained.add(student)
 
 
@@ -181,10 +189,13 @@ def _kind(result: ExerciseResult) -> str:
 
 def _private(part: PartResult) -> str:
     """What the judge said, for the instructor."""
-    text = one_line(part.private or part.message, 400)
-    if part.line and code_line(part.line) not in text:
-        text += f" (line {part.line_number}: {code_line(part.line).strip()})"
-    return text or part.outcome
+    return one_line(part.private or part.message, 400) or part.outcome
+
+
+def _gist(text: str) -> str:
+    """The same for answers that are wrong in the same way: without numbers and cases."""
+    text = re.sub(r"\d[\d.e+-]*", "0", text)
+    return re.sub(r"\([^()]*\)", "", text)
 
 
 def _ranked(findings: Mapping[str, Finding]) -> list[Finding]:

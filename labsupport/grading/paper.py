@@ -64,8 +64,8 @@ def _style(name: str) -> tuple[Markup, str]:
     """The style of a page, with that of the cards; and its hash, for the page's policy."""
     card = str(_environment().get_template("style.html").module.style())
     card = re.sub(r"</?style>", "", card).strip()
-    css = (TEMPLATES / "page.css").read_text("utf-8") + (TEMPLATES / name).read_text("utf-8") + card
-    css = "\n" + css.strip() + "\n"
+    own = [(TEMPLATES / file).read_text("utf-8") for file in ("page.css", name)]
+    css = "\n".join(["", card, *own])
     return Markup(css), base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
 
 
