@@ -14,6 +14,7 @@ from labsupport.grading.paper import (
     code_line,
     href,
     lesson_title,
+    made_by_us,
     one_line,
     page,
     put,
@@ -55,12 +56,20 @@ def write(grades: Path, students: Mapping[str, Sequence[Result]], addresses: Add
             index = paths[0].parent / "index.html"
             put(index, _index_page(student, results, [path.name for path in paths]))
             wanted.add(index)
-    for old in (grades / "feedback").glob("*/*.html"):
-        if old not in wanted:
+    _remove_stale(grades / "feedback", wanted)
+
+
+def _remove_stale(feedback: Path, wanted: set[Path]) -> None:
+    """Take away pages that nobody needs: only ours, and nothing that a link leads to."""
+    for folder in sorted(feedback.glob("*")):
+        if folder.is_symlink():
+            continue
+        stale = [p for p in folder.glob("*.html") if p not in wanted and made_by_us(p)]
+        for old in stale:
             old.unlink()
-    for folder in (grades / "feedback").glob("*"):
-        with contextlib.suppress(OSError):  # not empty: it is somebody else's, or needed
-            folder.rmdir()
+        if stale:
+            with contextlib.suppress(OSError):  # not empty: something is somebody else's, or needed
+                folder.rmdir()
 
 
 def feedback_page(result: Result, *, several: bool = False) -> str:

@@ -29,7 +29,10 @@ MAX_LINE = 300  # of a line of code
 
 def one_line(text: str, limit: int = MAX_TEXT) -> str:
     """Text on one line, without what cannot be shown or turns the writing round."""
-    return printable(" ".join(text[: 4 * limit].split()), limit)
+    line = " ".join(text[: 4 * limit].split())
+    if len(line) <= limit and line.isascii() and line.isprintable():
+        return line  # nearly every text of a large class
+    return printable(line, limit)
 
 
 def code_line(text: str) -> str:
@@ -73,6 +76,14 @@ def page(template: str, css: str, **values) -> str:
     """A page that needs nothing but itself, and whose policy lets nothing else in."""
     style, digest = _style(css)
     return _environment().get_template(template).render(style=style, digest=digest, **values) + "\n"
+
+
+def made_by_us(path: Path) -> bool:
+    """Whether a file is a page that `page` made."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return b'<meta name="generator" content="labsupport grade">' in file.read(1_024)
 
 
 def href(*parts: str) -> str:

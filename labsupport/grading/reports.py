@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labsupport.grading import feedback, nbgrader_book, overview, tables
+from labsupport.grading import feedback, overview, tables
 from labsupport.grading.paper import by_student, lessons_of
 from labsupport.grading.records import Result
 
@@ -34,5 +34,15 @@ def write_all(
     overview.write(grades / "class.html", students, lessons, addresses, facts or {})
     said = tables.write_canvas(grades / "canvas.csv", students, lessons)
     said += tables.write_moodle(grades, students, lessons)
-    said += nbgrader_book.write(grades / "gradebook.db", students, lessons)
-    return said
+    return said + _write_gradebook(grades / "gradebook.db", students, lessons)
+
+
+def _write_gradebook(path: Path, *about) -> list[str]:
+    """nbgrader's gradebook; a sentence where nbgrader is not installed."""
+    try:
+        from labsupport.grading import nbgrader_book
+
+        return nbgrader_book.write(path, *about)
+    except ImportError as error:
+        missing = (error.name or "nbgrader").partition(".")[0]
+        return [f"{path.name} was not written: it needs {missing}, which is not installed."]

@@ -14,6 +14,7 @@ from labsupport.grading.records import Result
 
 Students = Mapping[str, Sequence[Result]]
 Lessons = Mapping[str, Mapping[str, int]]  # points of each exercise, by lesson
+MOODLE_HEADER = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)"]
 
 
 def write_grades(path: Path, students: Students, lessons: Lessons) -> None:
@@ -55,9 +56,10 @@ def write_canvas(path: Path, students: Students, lessons: Lessons) -> list[str]:
         for student, own in ids.items()
         if len(own) == 1 and counts[next(iter(own))] == 1 and re.fullmatch("[1-9][0-9]{0,18}", *own)
     }
+    why = "Canvas says nothing of who they are"
     if not sure:
         path.unlink(missing_ok=True)
-        return []
+        return _left_out(path, students, set(), why) if counts else []
     empty = [""] * 3
     names = [f"{lesson_title(lesson)}" for lesson in lessons]
     rows = [
@@ -69,7 +71,7 @@ def write_canvas(path: Path, students: Students, lessons: Lessons) -> list[str]:
         points = [own.get(lesson, "") for lesson in lessons]
         rows.append([_canvas_name(students[student], number), number, *empty, *points])
     put(path, _csv(rows))
-    return _left_out(path, students, set(sure), "Canvas says nothing of who they are")
+    return _left_out(path, students, set(sure), why)
 
 
 def _canvas_name(results: Sequence[Result], number: str) -> str:
@@ -101,12 +103,12 @@ def write_moodle(folder: Path, students: Students, lessons: Lessons) -> list[str
     files = safe_names(f"moodle-{lesson}" for lesson in found)
     wanted = {"moodle.csv"} if len(found) == 1 else {f"{name}.csv" for name in files.values()}
     for old in folder.glob("moodle*.csv"):
-        if old.name not in wanted:
+        if old.name not in wanted and _is_worksheet_of_ours(old):
             old.unlink()
     for lesson, own in found.items():
         most = sum(lessons[lesson].values())
         rows = [
-            ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)"],
+            MOODLE_HEADER,
             *[
                 [f"Participant {n}", cell(r.ids.get("name", student)), r.points, most, "-"]
                 for n, (student, r) in sorted(own.items(), key=lambda item: int(item[0]))
@@ -114,7 +116,9 @@ def write_moodle(folder: Path, students: Students, lessons: Lessons) -> list[str
         ]
         name = "moodle" if len(found) == 1 else files[f"moodle-{lesson}"]
         put(folder / f"{name}.csv", _csv(rows))
-    if not found:
+    if not found and not any(
+        r.ids.get("moodle_participant") for own in students.values() for r in own
+    ):
         return []
     missing = {
         student: results
@@ -124,6 +128,15 @@ def write_moodle(folder: Path, students: Students, lessons: Lessons) -> list[str
     }
     there = set(students) - set(missing)
     return _left_out(folder / "moodle.csv", students, there, "Moodle's number is missing")
+
+
+def _is_worksheet_of_ours(path: Path) -> bool:
+    """Moodle's own worksheets have more columns; an instructor may keep one here."""
+    header = _csv([MOODLE_HEADER]).encode()
+    if path.is_symlink() or not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(header)) == header
 
 
 def _left_out(path: Path, students: Students, there: set[str], why: str) -> list[str]:
