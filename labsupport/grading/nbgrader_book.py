@@ -61,6 +61,7 @@ class _Writer:
         self.book, self.db = book, book.db
         self.students, self.lessons = students, lessons
         self.ids = safe_names(students)
+        self.names = safe_names([*lessons, *(id for own in lessons.values() for id in own)])
 
     def write(self) -> list[str]:
         from nbgrader import api
@@ -69,35 +70,33 @@ class _Writer:
         with db.no_autoflush:
             people = {student.id: student for student in db.query(api.Student)}
             for name, results in self.students.items():
-                own = people.get(self.ids[name])
-                if own is None:
-                    own = people[self.ids[name]] = api.Student(id=self.ids[name])
+                if self.ids[name] not in people:  # who is there may have been given a better name
+                    own = api.Student(id=self.ids[name], first_name="")
+                    own.last_name = _plain(_said(results, "name") or name)
+                    own.lms_user_id = _plain(_said(results, "canvas_user_id"))
+                    people[own.id] = own
                     db.add(own)
-                said = next((r.ids["name"] for r in results if r.ids.get("name")), name)
-                own.last_name, own.first_name = _plain(said), ""
-                number = next((r.ids.get("canvas_user_id") for r in results), None)
-                own.lms_user_id = _plain(number) if number else own.lms_user_id
             kept = []
             for lesson, points in self.lessons.items():
                 kept += self._lesson(api, people, lesson, points)
-            kept += self._without(
-                [a for a in db.query(api.Assignment) if a.name not in self.lessons]
-            )
+            there = {self.names[lesson] for lesson in self.lessons}
+            kept += self._without([a for a in db.query(api.Assignment) if a.name not in there])
         db.commit()
         return kept
 
     def _lesson(self, api, people, lesson: str, points: Mapping[str, int]) -> list[str]:
         """An assignment with all its submissions. Returns whose is kept though it is gone."""
-        db = self.db
-        assignment = db.query(api.Assignment).filter_by(name=lesson).one_or_none()
+        db, title = self.db, self.names[lesson]
+        assignment = db.query(api.Assignment).filter_by(name=title).one_or_none()
         if assignment is None:
-            assignment = api.Assignment(name=lesson, course_id=self.book.course_id)
+            assignment = api.Assignment(name=title, course_id=self.book.course_id)
             db.add(assignment)
-        notebook = next((n for n in assignment.notebooks if n.name == lesson), None)
+        notebook = next((n for n in assignment.notebooks if n.name == title), None)
         if notebook is None:
-            notebook = api.Notebook(name=lesson, assignment=assignment)
+            notebook = api.Notebook(name=title, assignment=assignment)
             db.add(notebook)
-        cells = self._cells(api, notebook, points)
+        named = {self.names[id]: most for id, most in points.items()}
+        cells = self._cells(api, notebook, named)
         there = {submission.student_id: submission for submission in assignment.submissions}
         wanted = set()
         for name, results in self.students.items():
@@ -113,7 +112,8 @@ class _Writer:
             if own is None:
                 own = api.SubmittedNotebook(notebook=notebook, assignment=there[id])
                 db.add(own)
-            self._marks(api, own, cells, {e.id: e for e in result.exercises})
+            marks = {self.names[e.id]: e for e in result.exercises}
+            self._marks(api, own, cells, marks)
         gone = [submission for id, submission in there.items() if id not in wanted]
         return [one_line(s.student_id) for s in gone if not self._removed(s)]
 
@@ -179,6 +179,11 @@ class _Writer:
         return True
 
 
+def _said(results: Sequence[Result], key: str) -> str:
+    """What a platform said of a student, "" if nothing."""
+    return next((result.ids[key] for result in results if result.ids.get(key)), "")
+
+
 def _comment(result: ExerciseResult | None) -> str | None:
     """Named mistakes with their questions: the course's own words, nothing of the student's."""
     if result is None:
@@ -191,4 +196,4 @@ def _comment(result: ExerciseResult | None) -> str | None:
 
 def _plain(text: str) -> str:
     """A name for pages that other programs make: no sign that has a meaning there."""
-    return one_line(text, 100).translate(dict.fromkeys(map(ord, "<>&\"'`{}\\"), "_"))
+    return one_line(text, 100).translate(dict.fromkeys(map(ord, '<>&"`{}\\'), "_"))
