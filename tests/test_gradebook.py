@@ -75,7 +75,7 @@ def test_what_is_added_is_read_again(tmp_path_factory, results):
 
 
 def test_there_are_no_verdicts_before_the_first(book):
-    assert book.load() == [] and book.damaged == 0
+    assert book.load() == [] and book.damage == ""
 
 
 def test_a_line_is_one_line_whatever_it_says(book):
@@ -105,6 +105,7 @@ def test_a_torn_last_line_costs_itself_only(book):
         book.path.write_bytes(whole[:length])
         assert [place(r) for r in book.load()][:1] == [place(first)]
         assert book.damaged == 1
+        assert book.damage.startswith("1 line of ")
         book.append(third)  # what is written after the kill is not glued to what was torn
         assert place(third) in [place(r) for r in book.load()]
 

@@ -16,4 +16,9 @@ fresh      cases and keys for a class, drawn from its seed
 runner     all submissions on all cores; nothing finished is lost
 gradebook  the stored verdicts
 reports    what the student, the instructor and other systems read
+  paper    what the reports share: safe text, names of files, pages
+  tables   for a spreadsheet, Canvas, Moodle
+  feedback a page for each submission
+  overview class.html
+  nbgrader_book  gradebook.db
 """

@@ -67,6 +67,14 @@ class Gradebook:
                 self.damaged += 1
         return [found[place] for place in sorted(found)]
 
+    @property
+    def damage(self) -> str:
+        """What `load` passed over, in a sentence; "" if there was nothing."""
+        if not self.damaged:
+            return ""
+        lines = "1 line" if self.damaged == 1 else f"{self.damaged} lines"
+        return f"{lines} of {self.path} could not be read: grade again, and only those are run."
+
     def finish(self, results: Iterable[Result]) -> None:
         """Write these verdicts, and no others, sorted; at once or not at all.
 

@@ -22,6 +22,7 @@ from labsupport.grading.records import Result
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_TEXT = 2_000  # characters of one message
 MAX_LINE = 300  # of a line of code
+MAX_MARKS = 4  # accents on one letter
 
 
 # ---------------------------------------------------------------- text
@@ -32,11 +33,23 @@ def one_line(text: str, limit: int = MAX_TEXT) -> str:
     line = " ".join(text[: 4 * limit].split())
     if len(line) <= limit and line.isascii() and line.isprintable():
         return line  # nearly every text of a large class
-    return printable(line, limit)
+    return printable(_without_towers(line), limit)
 
 
 def code_line(text: str) -> str:
-    return printable(text[:MAX_LINE].expandtabs(4).rstrip(), MAX_LINE)
+    return printable(_without_towers(text[:MAX_LINE]).expandtabs(4).rstrip(), MAX_LINE)
+
+
+def _without_towers(text: str) -> str:
+    """Without marks piled on marks, which would be drawn over the lines above and below."""
+    if text.isascii():
+        return text
+    kept, height = [], 0
+    for character in text:
+        height = height + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if height <= MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def lesson_title(lesson: str) -> str:
