@@ -69,7 +69,10 @@ def grade(arguments: argparse.Namespace) -> int:
 def report(grades: Path) -> int:
     """Write the reports anew from the stored verdicts."""
     try:
-        results = gradebook.Gradebook(grades).load()
+        book = gradebook.Gradebook(grades)
+        results = book.load()
+        if book.damage:
+            print(book.damage)
         if not results:
             print(f"There are no verdicts in {grades}.", file=sys.stderr)
             return 1
