@@ -151,8 +151,10 @@ def formgrader(grades):
     home.mkdir()
     (course / "exchange").mkdir()
     (course / "exchange").chmod(0o777)
+    # The course's own Jupyter settings, which the launcher hands on, are for its own server.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
     environment = {
-        **os.environ,
+        **inherited,
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home),
         "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
