@@ -263,10 +263,23 @@ def test_formgrader_shows_them(browser, formgrader, grades):
         page.screenshot(path=f"{SHOTS}/formgrader-submissions.png", full_page=True)
     page.goto(f"{formgrader}/formgrader/gradebook")
     page.wait_for_selector(f"text={lesson}")
-    average = sum(r.points for r in own) / len(own)
-    assert (
-        f"{round(average, 2):g} / {own[0].max_points}" in page.locator("#main-table").inner_text()
-    )
+    table = page.locator("#main-table").inner_text()
+    for name in LESSONS:
+        marks = [(r.points, r.max_points) for r in results if r.lesson == name]
+        average = sum(points for points, _ in marks) / len(marks)
+        row = next(line for line in table.splitlines() if name in line)
+        assert f"{round(average, 2):g} / {marks[0][1]}" in row
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/formgrader-gradebook.png", full_page=True)
+    page.goto(f"{formgrader}/formgrader/manage_students")
+    page.wait_for_selector(f"text={own[0].student}")
+    table = page.locator("#main-table").inner_text()
+    for student in {r.student for r in results}:
+        points = sum(r.points for r in results if r.student == student)
+        row = next(line for line in table.splitlines() if student in line)
+        assert f"\t{points} / " in row
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/formgrader-students.png", full_page=True)
     page.goto(f"{formgrader}/formgrader/manage_students/{urllib.parse.quote(own[0].student)}")
     page.wait_for_selector(f"text={lesson}")
     assert f"{own[0].points} / {own[0].max_points}" in page.locator("#main-table").inner_text()

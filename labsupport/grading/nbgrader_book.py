@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,14 +19,13 @@ def write(path: Path, students: Students, lessons: Lessons) -> list[str]:
     An assignment, and in it a notebook, for each lesson; a graded cell `check-…` for each exercise,
     as in the notebooks. What somebody entered by hand stays: points, extra credit, comments.
     """
-    from nbgrader.api import Gradebook
     from sqlalchemy.exc import SQLAlchemyError
 
-    url = f"sqlite:///{path.resolve()}"
     try:
-        _begin(url)
-        with Gradebook(url) as book:
-            kept = _Writer(book, students, lessons).write()
+        if path.exists():
+            kept = _bring_up_to_date(path, students, lessons)
+        else:
+            kept = _make(path, students, lessons)
     except SQLAlchemyError as error:
         reason = one_line(str(getattr(error, "orig", error)), 200)
         return [f"{path} was not written ({reason}): move it away, or close what has it open."]
@@ -35,7 +35,34 @@ def write(path: Path, students: Students, lessons: Lessons) -> list[str]:
     return []
 
 
-def _begin(url: str) -> None:
+def _make(path: Path, students: Students, lessons: Lessons) -> list[str]:
+    """A new gradebook, there as a whole or not at all."""
+    partial = path.with_name(f".{path.name}.part")
+    # SQLite would play what a killed run left in the journal into the new file.
+    left = [partial, partial.with_name(f"{partial.name}-journal")]
+    try:
+        for file in left:
+            file.unlink(missing_ok=True)
+        kept = _bring_up_to_date(partial, students, lessons)
+        os.replace(partial, path)
+        return kept
+    finally:
+        for file in left:
+            file.unlink(missing_ok=True)
+
+
+def _bring_up_to_date(path: Path, students: Students, lessons: Lessons) -> list[str]:
+    """One transaction in the file itself, for a formgrader may have it open."""
+    from nbgrader.api import Gradebook
+    from sqlalchemy import URL
+
+    url = URL.create("sqlite", database=str(path.resolve()))  # a folder may be called "a?b"
+    _begin(url)
+    with Gradebook(url) as book:
+        return _Writer(book, students, lessons).write()
+
+
+def _begin(url) -> None:
     """Say in a new gradebook which version it has; nbgrader would look for a program on PATH."""
     import nbgrader
     from alembic.script import ScriptDirectory
