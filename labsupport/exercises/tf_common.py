@@ -48,7 +48,7 @@ import numpy as np
 
 from labsupport.exercises.common import call
 from labsupport.observe import NOT_THE_STUDENTS, plain
-from labsupport.vocabulary import Odd, Unusable
+from labsupport.vocabulary import Elsewhere, Odd, Unusable
 
 
 @contextlib.contextmanager
@@ -125,18 +125,8 @@ class Trial:
 
     def build(self, answer: Any, *arguments: Any, name: str) -> Any:
         """Call the answer, which should be a function that builds a part of this graph."""
-        try:
+        with building(self.tf):
             return call(answer, *arguments, name=name)
-        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
-            plain_words = _about_building(error)
-            if plain_words is None:
-                raise
-            kind = type(error)
-            if kind not in (AttributeError, TypeError, ValueError) and plain_words != PYTHONS_IF:
-                kind = TypeError
-            raise kind(plain_words).with_traceback(error.__traceback__) from None
-        except self.tf.errors.OpError as error:
-            raise RuntimeError(RUNS_TOO_EARLY).with_traceback(error.__traceback__) from None
 
     def fetchable(self, value: Any, what: str, operations: bool = True) -> Any:
         """What `run` can fetch: a tensor of this graph, or (if allowed) an operation or variable.
@@ -244,6 +234,25 @@ class Trial:
 # ---------------------------------------------------------------- errors, in plain words
 
 
+@contextlib.contextmanager
+def building(tf: Any) -> Iterator[None]:
+    """Errors of code that builds a graph, in plain words."""
+    try:
+        yield
+    except Elsewhere:
+        raise
+    except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+        plain_words = _about_building(error)
+        if plain_words is None:
+            raise
+        kind = type(error)
+        if kind not in (AttributeError, TypeError, ValueError) and plain_words != PYTHONS_IF:
+            kind = TypeError
+        raise kind(plain_words).with_traceback(error.__traceback__) from None
+    except tf.errors.OpError as error:
+        raise RuntimeError(RUNS_TOO_EARLY).with_traceback(error.__traceback__) from None
+
+
 PYTHONS_IF = (
     "Python's `if`, `and`, `or` and `not` ask for a value now, and a tensor has none while "
     "the graph is being built."
@@ -311,6 +320,8 @@ def _names_on_the_way(error: Exception) -> set[str]:
 
 def _about_running(error: Any) -> str:
     """A sentence about an error met while a graph ran, with the student's line if it is known."""
+    if isinstance(error, Elsewhere):
+        return error.trouble.text
     text = error.message
     name = error.op.name if error.op is not None else ""
     if "must feed a value for placeholder" in text:
@@ -330,6 +341,8 @@ def _about_running(error: Any) -> str:
 def _line_of(operation: Any) -> str:
     """The student's line that made an operation, "" if it is not known."""
     with contextlib.suppress(Exception):
+        if hasattr(operation.graph, "line_elsewhere"):  # see grading.prober
+            return operation.graph.line_elsewhere(operation.name)
         own = [f for f in operation.traceback if not f[0].startswith(NOT_THE_STUDENTS)]
         if own:
             return linecache.getline(own[-1][0], own[-1][1]).strip()[:120]

@@ -11,6 +11,8 @@ wire       values as frames that cannot execute and cannot over-allocate
 sandbox    a warm process that the system keeps apart from everything
 server     what runs in it: imports once, forks for every submission
 remote     an answer that lives in the sandbox, called by a probe that does not
+prober     a clean process in it, for probes that need TensorFlow
+  mirror   a graph that one process builds and another runs
 trial      one submission tried, from outside
 fresh      cases and keys for a class, drawn from its seed
 runner     all submissions on all cores; nothing finished is lost

@@ -1,7 +1,7 @@
 """The process of one submission, from within: runs its cells, then does as it is told.
 
 It belongs to the student's code; nothing that it says is taken on trust outside. Messages come and
-go as frames (see wire.py) on one channel:
+go as frames (see wire.py), on a channel to the grader and on one to the prober, if there is one:
 
     {"do": "run", "cells": [[name, source], …], "seconds", "total"}
         before a cell {"cell": n}, after it {"ran": n, "trouble"}; at the end {"done", "replaced"}
@@ -9,9 +9,13 @@ go as frames (see wire.py) on one channel:
     {"do": "case", "number", "seconds"}      random numbers start anew; how long the case may take
     {"do": "call" | "get" | "set" | "names", "of": handle, …}    {"value"} or {"trouble", "error"}
     {"do": "observe", "exercise", "case", "inputs", "number", "seconds", "of"}    an observation
+    {"do": "graph", "of": number, "seed", "grown"}    a graph to build on, or what has come to it
+    {"do": "py_func", "token", "arguments"}    a function that the answer's graph calls
+    {"do": "line", "name"}          the student's line that made an operation
     {"do": "key", …}                for the course's own answers, see fresh.py
 
-While it is at a call it may ask back, {"ask": "call" | "get", "of", …}: inputs can be functions.
+While it is at a call it may ask back, {"ask": "call" | "get" | "set", "of", …}: inputs can be
+functions. {"ask": "grow"} tells what the answer added to a graph, "run" runs a session of it.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import inspect
 import linecache
 import os
 import random
+import select
 import signal
 import socket
 import sys
@@ -62,11 +67,11 @@ def _nothing(*_arguments: Any, **_named: Any) -> None:
     """In place of what only shows something."""
 
 
-def serve(channel: socket.socket) -> None:
-    """Do as the channel says until it is closed."""
+def serve(channel: socket.socket, peer: socket.socket | None = None) -> None:
+    """Do as the channel says, and the prober at `peer`, until the channel is closed."""
     np.random.seed(), random.seed()
     tempfile.tempdir = None
-    Child(channel).serve()
+    Child(channel, peer).serve()
 
 
 class Frames:
@@ -119,8 +124,10 @@ class Callback:
 class Child:
     """What runs in a submission's process."""
 
-    def __init__(self, channel: socket.socket):
-        self.frames = Frames(channel)
+    def __init__(self, channel: socket.socket, peer: socket.socket | None):
+        self.lines = [Frames(one) for one in (channel, peer) if one is not None]
+        self.frames = self.lines[0]
+        self.graph_number, self.mirror = 0, None
         self.module = types.ModuleType("__main__")
         self.names = self.module.__dict__
         self.handles: list[Any] = []
@@ -132,15 +139,25 @@ class Child:
         sys.modules["__main__"] = self.module
         sys.argv = [""]
         while True:
+            self.frames = self.heard()
             try:
-                message = self.frames.receive(self.revive)
+                self.obey(self.frames.receive(self.revive))
             except (wire.Closed, wire.Malformed):
                 return
-            do = message.get("do")
-            if do == "run":
-                self.run(message["cells"], message["seconds"], message["total"])
-            elif do is not None:
-                self.frames.send(getattr(self, f"do_{do}")(message), self.stand_in)
+
+    def heard(self) -> Frames:
+        """The line on which something comes."""
+        if len(self.lines) == 1:
+            return self.lines[0]
+        ready, _, _ = select.select([line.channel for line in self.lines], [], [])
+        return next(line for line in self.lines if line.channel in ready)
+
+    def obey(self, message: dict) -> None:
+        do = message.get("do")
+        if do == "run":
+            self.run(message["cells"], message["seconds"], message["total"])
+        elif do is not None:
+            self.frames.send(getattr(self, f"do_{do}")(message), self.stand_in)
 
     # ------------------------------------------------------------ cells
 
@@ -211,14 +228,70 @@ class Child:
         answer = self.handles[message["of"]]
 
         def call():
-            with _fresh_graph() if message.get("graph") else contextlib.nullcontext():
+            with self.place(message):
                 return answer(*arguments, **named)
 
         reply = self.attempt(call)
+        if message.get("in") and "trouble" not in reply:
+            told = self.attempt(self.tell_growth)
+            reply = {**told, **reply} if "trouble" not in told else told
         reply["changed"] = [
             None if _same(array, old) else array for array, old in zip(arrays, before, strict=True)
         ]
         return reply
+
+    def place(self, message: dict) -> contextlib.AbstractContextManager:
+        """Where an answer is called: with a graph of its own, in the prober's, or as it is."""
+        if message.get("graph"):
+            return _fresh_graph()
+        if not message.get("in"):
+            return contextlib.nullcontext()
+        from labsupport.exercises.tf_common import building
+        from labsupport.grading.mirror import DistantSession
+        from labsupport.tf1 import tf
+
+        place = contextlib.ExitStack()
+        if not any(isinstance(value, DistantSession) for value in message["arguments"]):
+            place.enter_context(building(tf))  # who gets no session should only build
+        place.enter_context(self.mirror.graph.as_default())
+        return place
+
+    def do_graph(self, message: dict) -> dict:
+        from labsupport.grading.mirror import Mirror
+        from labsupport.tf1 import tf
+
+        if message["of"] != self.graph_number:
+            self.graph_number, graph = message["of"], tf.Graph()
+            graph.seed = message["seed"]
+            self.mirror = Mirror(graph, lambda token, arrays: self.ask("py_func", 0, arrays, {}))
+        self.mirror.take(message["grown"])
+        return {"value": None}
+
+    def tell_growth(self) -> None:
+        grown = self.mirror.grown()
+        if grown:
+            self.ask("grow", 0, (grown,), {})
+
+    def distant_session(self, handle: int) -> Any:
+        """A session that the prober has, for an answer that runs something."""
+        from labsupport.grading.mirror import DistantSession
+
+        def run(targets, fetches, feeds):
+            self.tell_growth()
+            return self.ask("run", handle, (targets, fetches, feeds), {})
+
+        return DistantSession(self.mirror.graph, run)
+
+    def do_py_func(self, message: dict) -> dict:
+        from tensorflow.python.ops.script_ops import _py_funcs
+
+        function = _py_funcs.get(message["token"])
+        return self.attempt(lambda: function(*message["arguments"]))
+
+    def do_line(self, message: dict) -> dict:
+        from labsupport.exercises.tf_common import _line_of
+
+        return {"value": _line_of(self.mirror.graph.get_operation_by_name(message["name"]))}
 
     def do_get(self, message: dict) -> dict:
         return self.attempt(lambda: getattr(self.handles[message["of"]], message["name"]))
@@ -250,6 +323,8 @@ class Child:
             base = next(
                 (e.__name__ for e in KNOWN_ERRORS if issubclass(type(error), e)), "Exception"
             )
+            if _of_a_run(error):
+                base = "OpError"
             return {"trouble": wire.of_trouble(trouble), "error": base, "note": heard.note}
 
     def do_observe(self, message: dict) -> dict:
@@ -288,6 +363,9 @@ class Child:
     def stand_in(self, value: Any) -> dict | None:
         if type(value) is Callback:
             return {"c": value._handle}
+        name = self.mirror.name_of(value) if self.mirror else None
+        if name is not None:
+            return {"g": name}
         with contextlib.suppress(Exception):
             if callable(getattr(value, "numpy", None)):
                 return None  # an eager tensor: its numbers cross
@@ -302,16 +380,31 @@ class Child:
     def revive(self, said: dict) -> Any:
         if "h" in said:
             return self.handles[said["h"]]
+        if "g" in said:
+            return self.mirror.element(said["g"])
+        if "gd" in said:
+            from labsupport.tf1 import tf
+
+            return tf.train.GradientDescentOptimizer(said["gd"])
+        if said["type"] == "Session":
+            return self.distant_session(said["c"])
         return Callback(self, said["c"], said["type"])
 
     def ask(self, what: str, handle: int, arguments: tuple, named: dict) -> Any:
         self.asked += 1
-        said = {"ask": what, "of": handle, "arguments": arguments, "named": named, "n": self.asked}
+        number = self.asked
+        said = {"ask": what, "of": handle, "arguments": arguments, "named": named, "n": number}
         self.frames.send(said, self.stand_in)
         while True:
             reply = self.frames.receive(self.revive)
-            if reply.get("answer") == self.asked:  # else one to a question that was given up
+            if "do" in reply:  # what it runs calls a function of ours
+                self.obey(reply)
+            elif reply.get("answer") == number:  # else one to a question that was given up
                 break
+        if "code" in reply:
+            from labsupport.grading.mirror import to_error
+
+            raise to_error(reply, self.mirror.graph)
         if "raised" in reply:
             kind = next((e for e in KNOWN_ERRORS if e.__name__ == reply["kind"]), Exception)
             raise kind(reply["raised"])
@@ -330,12 +423,17 @@ def _fresh_graph():
 
 def _in_plain_words(error: BaseException) -> BaseException:
     """An error of a running TensorFlow graph, as the sentence that probes make of it."""
-    known = sys.modules.get("tensorflow.python.framework.errors_impl")
-    if known is None or not issubclass(type(error), known.OpError):
+    if not _of_a_run(error):
         return error
     from labsupport.exercises.tf_common import _about_running
 
     return Unusable(_about_running(error))
+
+
+def _of_a_run(error: BaseException) -> bool:
+    """Whether it is an error of a running TensorFlow graph."""
+    known = sys.modules.get("tensorflow.python.framework.errors_impl")
+    return known is not None and issubclass(type(error), known.OpError)
 
 
 def _arrays(value: Any) -> list[np.ndarray]:

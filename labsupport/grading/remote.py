@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MethodType
 from typing import Any
@@ -37,6 +37,7 @@ class Session:
         self.broken: Exception | None = None
         self.replaced: list[str] = []
         self.note = ""
+        self.errors = dict(ERRORS)
         self._here: list[Any] = []
         self._there: dict[int, RemoteObject] = {}
         self._until = 0.0
@@ -87,35 +88,24 @@ class Session:
 
         answer, handle: from `find`. inside: probe there, not here.
         """
-        seen = {}
-        end = time.monotonic() + exercise.limit
-        for number, case in enumerate(cases):
-            left = end - time.monotonic()
-            if left <= 0:
-                seen[case.id] = Observation(trouble=too_slow(exercise))
-            elif inside:
-                seen[case.id] = self._observe_inside(exercise, handle, case, number, left)
-            else:
-                seen[case.id] = self._observe_here(exercise, answer, case, number, left)
-        return seen
+
+        def one(case, number, left):
+            if inside:
+                return self._observe_inside(exercise, handle, case, number, left)
+            return self.observe_here(exercise, answer, case, number, left)
+
+        return one_by_one(exercise, cases, one)
 
     def _observe_inside(self, exercise, handle, case, number, seconds) -> Observation:
-        reply = self._ask(
-            {
-                "do": "observe",
-                "exercise": exercise.id,
-                "case": case.id,
-                "inputs": dict(case.inputs),
-                "number": number,
-                "seconds": seconds,
-                "of": handle,
-            },
-            seconds + self.grace,
-        )
+        question = {**_about_case(exercise, case, number, seconds), "of": handle}
+        reply = self._ask(question, seconds + self.grace)
         self._replaced(reply)
         return wire.to_observation(reply)
 
-    def _observe_here(self, exercise, answer, case, number, seconds) -> Observation:
+    def observe_here(
+        self, exercise: Exercise, answer: Any, case: Case, number: int, seconds: float
+    ) -> Observation:
+        """What `observe.observe_case` returns."""
         self._until = time.monotonic() + seconds + self.grace
         self.note = ""
         self._ask({"do": "case", "number": number, "seconds": seconds}, self.grace)
@@ -145,7 +135,7 @@ class Session:
             return reply.get("value")
         if trouble.kind == "slow":
             raise TooSlow
-        raise ERRORS.get(str(reply.get("error")), Elsewhere)(trouble)
+        raise self.errors.get(str(reply.get("error")), Elsewhere)(trouble)
 
     # ------------------------------------------------------------ talking
 
@@ -221,6 +211,55 @@ class Session:
                 raise wire.Malformed("There are too many objects.")
             self._there[handle] = _remote(self, handle, said)
         return self._there[handle]
+
+
+class Prober:
+    """The clean process beside a submission's, which probes its answers; see prober.py."""
+
+    def __init__(self, channel: socket.socket, grace: float):
+        self.channel, self.grace = channel, grace
+
+    def observe(self, exercise: Exercise, cases: Sequence[Case]) -> dict[str, Observation]:
+        """What `observe.observe` returns. Raises what is in `GONE`, also for the submission's."""
+
+        def one(case, number, left):
+            question = {**_about_case(exercise, case, number, left), "grace": self.grace}
+            wire.send(self.channel, wire.pack(question), time.monotonic() + 10)
+            until = time.monotonic() + left + 3 * self.grace
+            reply = wire.unpack(*wire.receive(self.channel, until))
+            gone = next((e for e in GONE if reply.get("gone") == e.__name__), None)
+            if gone is not None:
+                raise gone
+            return wire.to_observation(reply)
+
+        return one_by_one(exercise, cases, one)
+
+
+def one_by_one(
+    exercise: Exercise,
+    cases: Sequence[Case],
+    one: Callable[[Case, int, float], Observation],
+) -> dict[str, Observation]:
+    """What `one` (case, number, seconds left) says of each case, within the exercise's limit."""
+    seen = {}
+    end = time.monotonic() + exercise.limit
+    for number, case in enumerate(cases):
+        left = end - time.monotonic()
+        seen[case.id] = (
+            one(case, number, left) if left > 0 else Observation(trouble=too_slow(exercise))
+        )
+    return seen
+
+
+def _about_case(exercise: Exercise, case: Case, number: int, seconds: float) -> dict[str, Any]:
+    return {
+        "do": "observe",
+        "exercise": exercise.id,
+        "case": case.id,
+        "inputs": dict(case.inputs),
+        "number": number,
+        "seconds": seconds,
+    }
 
 
 def _harmless(value: Any, owner: Any) -> Any:

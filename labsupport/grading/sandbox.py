@@ -2,7 +2,8 @@
 
     Sandbox (here, trusted)                     server.py (isolated, warm, runs no student's code)
       ├─ control: start, stop, died ──────────────┤
-      └─ a channel per submission ────────────────┴─ fork ─ a process of the submission's own
+      ├─ a channel per submission ────────────────┼─ fork ─ a process of the submission's own
+      └─ and one to its prober, if it needs one ──┴─ fork ─ a clean process beside it
 
 How apart, in order of preference:
 
@@ -172,16 +173,33 @@ class Sandbox:
 
         Raises ServerFailed when the warm process is gone.
         """
+        with self._processes(limits, 1) as (channel,):
+            yield channel
+
+    @contextlib.contextmanager
+    def submission_and_prober(
+        self, limits: Limits
+    ) -> Iterator[tuple[socket.socket, socket.socket]]:
+        """Like `submission`, and a clean process beside it that can call its answers."""
+        with self._processes(limits, 2) as (channel, prober):
+            yield channel, prober
+
+    @contextlib.contextmanager
+    def _processes(self, limits: Limits, count: int) -> Iterator[list[socket.socket]]:
         self.wait_until_ready()
-        here, there = socket.socketpair()
         self.death = None
-        with here:
-            with there:
-                said = json.dumps({"do": "start", "limits": asdict(limits)}).encode()
-                try:
-                    socket.send_fds(self._control, [said], [there.fileno()])
-                except OSError:
-                    raise ServerFailed("the warm process is gone") from None
+        with contextlib.ExitStack() as stack:
+            pairs = [socket.socketpair() for _ in range(count)]
+            here = [stack.enter_context(one) for one, _ in pairs]
+            there = [one for _, one in pairs]
+            said = json.dumps({"do": "start", "limits": asdict(limits)}).encode()
+            try:
+                socket.send_fds(self._control, [said], [one.fileno() for one in there])
+            except OSError:
+                raise ServerFailed("the warm process is gone") from None
+            finally:
+                for one in there:
+                    one.close()
             gone = False
             try:
                 yield here

@@ -2,13 +2,16 @@
 
 Started by `sandbox.Sandbox` as `python -m labsupport.grading.server CONTROL KIND MODE`. What a
 submission says and is told goes through a channel of its own that this process only hands on, so
-that nothing of one submission stays in the memory from which the next is forked.
+that nothing of one submission stays in the memory from which the next is forked. With a second
+channel comes a prober: a process as well shut in as the submission's, and out of its sight, but
+for a channel between the two.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import gc
 import json
 import os
@@ -51,12 +54,12 @@ def main(control_fd: int, kind: str, mode: str) -> None:
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     control.send(b'{"ready": true}')
     while True:
-        said, fds, _flags, _address = socket.recv_fds(control, 1 << 16, 1)
+        said, fds, _flags, _address = socket.recv_fds(control, 1 << 16, 2)
         if not said:
             os._exit(0)
         message = json.loads(said)
         if message["do"] == "start":
-            Submission(control, fds[0], message["limits"], mode, core).watch()
+            Submission(control, fds, message["limits"], mode, core).watch()
 
 
 def pin() -> tuple[int, set[int]]:
@@ -87,35 +90,55 @@ def warm_up(kind: str) -> None:
 
 
 class Submission:
-    """The processes of one submission, seen from the warm process."""
+    """The processes of one submission, seen from the warm process.
 
-    def __init__(self, control: socket.socket, channel: int, limits: dict, mode: str, core: int):
+    channels: the submission's, and the prober's if there is to be one.
+    """
+
+    def __init__(
+        self, control: socket.socket, channels: list[int], limits: dict, mode: str, core: int
+    ):
         self.control, self.limits, self.mode = control, limits, mode
         self.memory = False
+        self.first: dict[int, int] = {}  # of each keeper, the pid of the process that it keeps
+        peers = socket.socketpair() if len(channels) == 2 else ()
+        for role, channel in zip(("student", "prober"), channels, strict=False):
+            peer = peers[role == "prober"].fileno() if peers else None
+            own = [channel] if peer is None else [channel, peer]
+            others = {*channels, *(one.fileno() for one in peers), control.fileno()} - set(own)
+            self.start(role, own, sorted(others), core)
+        for one in peers:
+            one.close()
+        for channel in channels:
+            os.close(channel)
+
+    def start(self, role: str, own: list[int], others: list[int], core: int) -> None:
         read, write = os.pipe()
-        self.keeper = os.fork()
-        if self.keeper == 0:
-            _guarded(lambda: keep(channel, limits, mode, core, write, [read, control.fileno()]))
-        os.close(channel)
+        keeper = os.fork()
+        if keeper == 0:
+            close = [read, *others]
+            _guarded(lambda: keep(role, own, self.limits, self.mode, core, write, close))
         os.close(write)
         first = os.read(read, 20)
         os.close(read)
-        self.first = int(first) if first else 0  # pid of the submission's first process
+        self.first[keeper] = int(first) if first else 0
 
     def watch(self) -> None:
         """Until the other side says stop: look at memory, notice the end."""
         ended = None
-        ending = os.pidfd_open(self.keeper)
+        ending = {os.pidfd_open(keeper): keeper for keeper in self.first}
         try:
             while True:
-                waiting = [self.control] if ended else [self.control, ending]
+                waiting = [self.control] if ended else [self.control, *ending]
                 ready, _, _ = select.select(waiting, [], [], None if ended else WATCH)
-                if ending in ready:
-                    ended = self.end()
+                over = [keeper for fd, keeper in ending.items() if fd in ready]
+                if over:
+                    ended = self.end(over[0])
                 if self.control in ready:
                     said = self.control.recv(1 << 16)
                     if not ended and said and json.loads(said).get("gone"):
-                        ended = self.end() if select.select([ending], [], [], 0.2)[0] else None
+                        over, _, _ = select.select([*ending], [], [], 0.2)
+                        ended = self.end(ending[over[0]]) if over else None
                     by_itself = ended
                     if ended is None:
                         self.end()
@@ -126,21 +149,25 @@ class Submission:
                 if (
                     not ready
                     and not ended
-                    and memory_used(self.keeper, self.mode) > self.limits["memory"]
+                    and memory_used(set(self.first), self.mode) > self.limits["memory"]
                 ):
                     self.memory = True
                     ended = self.end()
         finally:
-            os.close(ending)
+            for fd in ending:
+                os.close(fd)
 
-    def end(self) -> dict:
-        """Kill what there is and wait until it is gone. Returns how the first process ended."""
-        if self.first:
+    def end(self, keeper: int | None = None) -> dict:
+        """Kill what there is and wait until it is gone. Returns how the first process ended.
+
+        keeper: of the process that ended by itself; by default the submission's.
+        """
+        for first in filter(None, self.first.values()):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.first, signal.SIGKILL)
-        _pid, status = os.waitpid(self.keeper, 0)
+                os.kill(first, signal.SIGKILL)
+        ends = {one: os.waitpid(one, 0)[1] for one in self.first}
         kill_rest(self.mode)
-        code = os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(ends[keeper or next(iter(self.first))])
         # The keeper passes on an exit code below 128, and 128 + n for signal n.
         number = code - 128 if code >= 128 else 0
         return {"code": code if code < 128 else 0, "signal": number, "memory": self.memory}
@@ -182,14 +209,14 @@ def descendants() -> list[int]:
     return found
 
 
-def memory_used(keeper: int, mode: str) -> int:
+def memory_used(keepers: set[int], mode: str) -> int:
     """Bytes that the submission's processes have for themselves, at the least.
 
     Of each, what it has beyond all that it can share with this process. Pages that its own forks
     share count for each of them.
     """
     pids = descendants() if mode == "trust" else others()
-    return sum(max(0, _anonymous(pid) - OWN_MEMORY) for pid in pids if pid != keeper)
+    return sum(max(0, _anonymous(pid) - OWN_MEMORY) for pid in pids if pid not in keepers)
 
 
 def others() -> list[int]:
@@ -222,7 +249,9 @@ def _guarded(do) -> None:
         os._exit(120)
 
 
-def keep(channel: int, limits: dict, mode: str, core: int, report: int, close: list[int]) -> None:
+def keep(
+    role: str, own: list[int], limits: dict, mode: str, core: int, report: int, close: list[int]
+) -> None:
     """The process between: makes the namespaces, and stays to see the first process's end."""
     for fd in close:
         os.close(fd)
@@ -239,8 +268,9 @@ def keep(channel: int, limits: dict, mode: str, core: int, report: int, close: l
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, {core})
             os.nice(NICENESS)
-        _guarded(lambda: begin(channel, limits, mode))
-    os.close(channel)
+        _guarded(lambda: begin(role, own, limits, mode))
+    for fd in own:
+        os.close(fd)
     os.write(report, str(first).encode())
     os.close(report)
     _pid, status = os.waitpid(first, 0)
@@ -248,8 +278,8 @@ def keep(channel: int, limits: dict, mode: str, core: int, report: int, close: l
     os._exit(code if code >= 0 else 128 - code)
 
 
-def begin(channel: int, limits: dict, mode: str) -> None:
-    """The submission's first process: shut all doors, then do as the channel says."""
+def begin(role: str, own: list[int], limits: dict, mode: str) -> None:
+    """The submission's first process, or the prober's: shut all doors, then do as it is told."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     os.setsid()  # a signal to one's own process group stays at home
     if mode != "trust":
@@ -258,11 +288,14 @@ def begin(channel: int, limits: dict, mode: str) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
-    own = os.dup2(channel, 3) if channel != 3 else 3
-    os.closerange(4, 1 << 16)
-    from labsupport.grading import child
+    above = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in own]
+    for number, fd in enumerate(above, 3):
+        os.dup2(fd, number)
+    os.closerange(3 + len(own), 1 << 16)
+    from labsupport.grading import child, prober
 
-    child.serve(socket.socket(fileno=own))
+    channels = [socket.socket(fileno=number) for number in range(3, 3 + len(own))]
+    (prober if role == "prober" else child).serve(*channels)
     os._exit(0)
 
 

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 from functools import lru_cache
 from pathlib import Path
 
 from labsupport import exercises
+from labsupport.vocabulary import Exercise
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
-#: Lessons whose probes handle TensorFlow's own objects: they run where the answer is. All other
-#: probes run outside, and call an answer that is not there.
+#: Exercises whose probes handle what cannot be handed out of the process that made it (Keras's
+#: objects, files): they run where the answer is.
 PROBED_INSIDE = frozenset(
-    {
-        "04_control_dependencies",
-        "05_batch_norm_from_tf_ops",
-        "06_update_ops",
-        "07_mnist",
-        "09_dropout_regression",
-        "10_today",
-    }
+    {"mnist-audit", "mnist-restore", "k-train-step", "k-dropout", "k-layer", "k-freeze"}
 )
+#: Of lessons with TensorFlow, those whose probes only handle numbers: they run in the grader.
+PROBED_OUTSIDE = frozenset({"cd-predict", "dr-output"})
+
+
+def where_probed(exercise: Exercise) -> str:
+    """Where the probe of an exercise runs.
+
+    "outside": in the grader. "beside": in a clean process beside the submission's, since it needs
+    TensorFlow. "inside": in the submission's process.
+    """
+    if exercise.id in PROBED_INSIDE:
+        return "inside"
+    numbers = exercise.lesson == "11_clinic" or exercise.id in PROBED_OUTSIDE
+    if numbers or kind_of(exercise.lesson) == "numpy":
+        return "outside"
+    return "beside"
+
+
+def tensorflow_1_is_here() -> bool:
+    """Whether this process has imported TensorFlow for version 1's graphs."""
+    return "labsupport.tf1" in sys.modules
+
 
 #: What students' own cells often import beside what the lesson does.
 USUAL = ("matplotlib.pyplot", "IPython.display", "IPython.core.inputtransformer2")

@@ -6,8 +6,9 @@ and the rest is tried again in a fresh process without it.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from labsupport import exercises, keys
@@ -16,7 +17,7 @@ from labsupport.grading.fresh import ClassKey, hidden_cases
 from labsupport.grading.program import Program, solved
 from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
 from labsupport.grading.sandbox import Death, Limits, Sandbox
-from labsupport.grading.stacks import PROBED_INSIDE
+from labsupport.grading.stacks import where_probed
 from labsupport.judge import judge, missing
 from labsupport.vocabulary import (
     Case,
@@ -137,9 +138,10 @@ def attempt(
         chosen = [n for n in range(len(program.cells)) if n not in left_out]
         at: list[Exercise] = []
         try:
-            with box.submission(limits) as channel:
-                session = remote.Session(channel, limits.grace)
-                _in_one_process(session, program, chosen, todo, cases, limits, seconds, tried, at)
+            with _processes(box, todo, limits) as (session, prober):
+                _in_one_process(
+                    session, prober, program, chosen, todo, cases, limits, seconds, tried, at
+                )
                 continue
         except remote.GONE as error:
             gone, death = error, box.death
@@ -163,7 +165,22 @@ def attempt(
     return tried
 
 
-def _in_one_process(session, program, chosen, todo, cases, limits, seconds, tried, at) -> None:
+@contextlib.contextmanager
+def _processes(
+    box: Sandbox, todo: Sequence[Exercise], limits: Limits
+) -> Iterator[tuple[remote.Session, remote.Prober | None]]:
+    """The submission's process, and a prober if one of the exercises needs it."""
+    if any(where_probed(e) == "beside" for e in todo):
+        with box.submission_and_prober(limits) as (channel, beside):
+            yield remote.Session(channel, limits.grace), remote.Prober(beside, limits.grace)
+    else:
+        with box.submission(limits) as channel:
+            yield remote.Session(channel, limits.grace), None
+
+
+def _in_one_process(
+    session, prober, program, chosen, todo, cases, limits, seconds, tried, at
+) -> None:
     """at: grows by the exercise that is being tried, for whoever catches the process's death."""
     cells = [(program.cells[n].name, program.cells[n].source) for n in chosen]
     troubles = session.run(cells, min(limits.cell, seconds), seconds)
@@ -178,8 +195,11 @@ def _in_one_process(session, program, chosen, todo, cases, limits, seconds, trie
         if not found:
             tried.absent[e.id] = near
             continue
-        inside = e.lesson in PROBED_INSIDE
-        tried.seen[e.id] = session.observe(e, value, handle, cases[e.id], inside)
+        where = where_probed(e)
+        if where == "beside":
+            tried.seen[e.id] = prober.observe(e, cases[e.id])
+        else:
+            tried.seen[e.id] = session.observe(e, value, handle, cases[e.id], where == "inside")
     if session.replaced:
         names = ", ".join(dict.fromkeys(session.replaced))
         tried.events.append(f"It replaced {names}; that was undone.")

@@ -1,0 +1,235 @@
+"""A TensorFlow 1 graph in two processes: one builds on it, the other runs it.
+
+The prober (see prober.py) makes a graph and runs it; the answer, in the submission's process,
+builds on a graph that looks the same. What either adds is carried to the other as a GraphDef, its
+collections and names: data that says what to compute, and executes nothing when it is read.
+
+What is not carried: changes to operations that both have already, and `tf.py_function`.
+`tf.py_func` and `tf.numpy_function` are, as calls of the process that they belong to.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tensorflow.python.client.session import BaseSession, Session
+from tensorflow.python.framework import errors_impl, ops
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable, _UnreadVariable
+from tensorflow.python.ops.script_ops import _py_funcs
+from tensorflow.python.ops.variables import Variable
+
+from labsupport.observe import MAX_NUMBERS
+from labsupport.tf1 import tf
+
+MAX_NODES = 20_000
+CALLS_PYTHON = ("PyFunc", "PyFuncStateless")
+CONTEXTS = ("cond_context", "while_context")
+
+
+class Mirror:
+    """One side's graph, and what the other side knows of it.
+
+    call: calls a Python function of the other side's, from its token and arrays.
+    """
+
+    def __init__(self, graph: Any, call: Callable[[str, list[np.ndarray]], Any]):
+        self.graph, self.call = graph, call
+        self.known: set[str] = set()
+        self._variables: dict[str, Any] = {}
+        self._contexts: dict[int, tuple[Any, list[str]]] = {}
+        self._told: dict[str, list] = {}
+        self._functions: list[Any] = []  # TensorFlow itself keeps only a weak hold on them
+
+    # ------------------------------------------------------------ telling
+
+    def grown(self) -> dict[str, Any]:
+        """What has come to this graph since the last time, for the other side's `take`."""
+        said: dict[str, Any] = {}
+        fresh = [op.name for op in self.graph.get_operations() if op.name not in self.known]
+        if fresh:
+            self.known.update(fresh)
+            data = np.frombuffer(self._definition(set(fresh)), np.uint8)
+            said["nodes"] = [data[i : i + MAX_NUMBERS] for i in range(0, len(data), MAX_NUMBERS)]
+        collections = {
+            name: [self.name_of(one, name) for one in self.graph.get_collection_ref(name)]
+            for name in self.graph.get_all_collection_keys()
+            if not name.startswith("__")
+        }
+        changed = {n: items for n, items in collections.items() if self._told.get(n) != items}
+        if changed:
+            self._told.update(changed)
+            said["collections"] = changed
+        return said
+
+    def _definition(self, fresh: set[str]) -> bytes:
+        whole = self.graph.as_graph_def(add_shapes=True)
+        part = tf.GraphDef(versions=whole.versions, library=whole.library)
+        part.node.extend(node for node in whole.node if node.name in fresh)
+        for node in part.node:
+            node.attr.pop("_class", None)  # where to place it: nothing to choose here
+        return part.SerializeToString()
+
+    def name_of(self, value: Any, collection: str = "") -> list[str] | None:
+        """What stands for an element of this graph; None for anything else."""
+        if collection in CONTEXTS:
+            known = self._contexts.get(id(value))
+            if known is None:
+                known = value, ["context", collection, _text(value.to_proto())]
+                self._contexts[id(value)] = known
+            return known[1]
+        if isinstance(value, _UnreadVariable):
+            value = value._graph_element
+        if not isinstance(value, tf.Tensor | tf.Operation | Variable):
+            return None
+        if getattr(value, "graph", None) is not self.graph:
+            return None
+        if isinstance(value, Variable):
+            self._variables[value.name] = value
+            return ["variable", value.name, _text(value.to_proto())]
+        return ["operation" if isinstance(value, tf.Operation) else "tensor", value.name]
+
+    # ------------------------------------------------------------ taking
+
+    def take(self, said: dict[str, Any]) -> None:
+        """Add what the other side's `grown` told. Raises ValueError if it does not fit."""
+        with self.graph.as_default(), tf.control_dependencies(None), tf.name_scope(None):
+            if said.get("nodes"):
+                data = b"".join(part.tobytes() for part in said["nodes"])
+                self._take_nodes(tf.GraphDef.FromString(data))
+            for name, items in (said.get("collections") or {}).items():
+                found = [self.element(item) for item in items if item]
+                self.graph.get_collection_ref(name)[:] = [one for one in found if one is not None]
+                self._told[name] = items
+
+    def _take_nodes(self, part: Any) -> None:
+        names = {node.name for node in part.node}
+        if len(names) > MAX_NODES or names & self.known:
+            raise ValueError("The graph is too large, or has a name twice.")
+        earlier: dict[str, Any] = {}
+        waits = []
+        for node in part.node:
+            if node.op in CALLS_PYTHON:
+                node.attr["token"].s = self._stand_in_for(node.attr["token"].s.decode()).encode()
+            for source in [s for s in node.input if _operation(s) not in names]:
+                if source.startswith("^"):
+                    node.input.remove(source)
+                    waits.append((node.name, source[1:]))
+                else:
+                    full = source if ":" in source else f"{source}:0"
+                    earlier[source] = self.graph.get_tensor_by_name(full)
+        tf.import_graph_def(part, input_map=earlier, name="")
+        for name, source in waits:
+            operation = self.graph.get_operation_by_name(name)
+            operation._add_control_inputs([self.graph.get_operation_by_name(source)])
+        self.known |= names
+
+    def element(self, said: Any) -> Any:
+        """What `name_of` on the other side stands for. Raises ValueError, KeyError."""
+        kind, name = said[0], said[1]
+        if kind == "tensor":
+            return self.graph.get_tensor_by_name(name)
+        if kind == "operation":
+            return self.graph.get_operation_by_name(name)
+        if kind == "context" and name in CONTEXTS:
+            return self._context(name, said[2])
+        if kind != "variable":
+            raise ValueError("This is no element of a graph.")
+        self._know_own_variables()
+        if name not in self._variables:
+            definition = _proto(tf.GraphKeys.GLOBAL_VARIABLES, said[2])
+            with self.graph.as_default():
+                made = ResourceVariable if definition.is_resource else tf.Variable
+                self._variables[name] = made.from_proto(definition)
+        return self._variables[name]
+
+    def _context(self, collection: str, text: str) -> Any:
+        """A control flow context, which gradients of what is in it need."""
+        said = ["context", collection, text]
+        for context, known in self._contexts.values():
+            if known == said:
+                return context
+        context = ops.get_from_proto_function(collection)(_proto(collection, text))
+        self._contexts[id(context)] = context, said
+        return context
+
+    def _know_own_variables(self) -> None:
+        for key in (tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.LOCAL_VARIABLES):
+            for variable in self.graph.get_collection_ref(key):
+                self._variables.setdefault(variable.name, variable)
+
+    def _stand_in_for(self, token: str) -> str:
+        """The token of a function here that calls the one of this token over there."""
+
+        def ask(*arrays):
+            return self.call(token, list(arrays))
+
+        self._functions.append(ask)
+        return _py_funcs.insert(ask)
+
+
+def _operation(source: str) -> str:
+    return source.lstrip("^").partition(":")[0]
+
+
+def _text(message: Any) -> str:
+    """A protocol buffer as text."""
+    return base64.b64encode(message.SerializeToString()).decode()
+
+
+def _proto(collection: str, text: str) -> Any:
+    """The protocol buffer of the kind that a collection has."""
+    return ops.get_collection_proto_type(collection).FromString(base64.b64decode(text))
+
+
+# ---------------------------------------------------------------- running
+
+
+class DistantSession(Session):
+    """A session whose runs happen on the other side.
+
+    ask: runs names of operations and tensors with feeds (a list of name, array); gives the values.
+    """
+
+    def __init__(self, graph: Any, ask: Callable[[list[str], list[str], list], list]):
+        super().__init__(graph=graph)
+        self._ask = ask
+
+    def _do_run(self, handle, target_list, fetch_list, feed_dict, options, run_metadata):
+        targets = [operation.name for operation in target_list]
+        fetches = [tensor.name for tensor in fetch_list]
+        feeds = [[key.deref().name, np.asarray(value)] for key, value in feed_dict.items()]
+        return self._ask(targets, fetches, feeds)
+
+    def make_callable(self, fetches, feed_list=None, accept_options=False):
+        return lambda *values: self.run(fetches, dict(zip(feed_list or [], values, strict=False)))
+
+
+def run(session: BaseSession, targets: Any, fetches: Any, feeds: Any) -> list:
+    """What a DistantSession asked for. Raises tf.errors.OpError, KeyError, ValueError."""
+    graph = session.graph
+    wanted = [graph.get_tensor_by_name(name) for name in fetches]
+    beside = [graph.get_operation_by_name(name) for name in targets]
+    given = {graph.get_tensor_by_name(name): value for name, value in feeds}
+    return session.run([wanted, beside], given)[0]
+
+
+def of_error(error: Any) -> dict[str, Any]:
+    """An error of a run, for the other side."""
+    name = error.op.name if error.op is not None else ""
+    text = str(error.message)[:2000]
+    return {"raised": text, "kind": "OpError", "code": error.error_code, "op": name}
+
+
+def to_error(said: dict[str, Any], graph: Any) -> Exception:
+    """The error that the other side had in a run."""
+    operation = None
+    with contextlib.suppress(KeyError, ValueError, TypeError):
+        operation = graph.get_operation_by_name(said["op"])
+    node = operation.node_def if operation is not None else None
+    return errors_impl._make_specific_exception(
+        node, operation, str(said["raised"]), int(said["code"])
+    )

@@ -1,0 +1,149 @@
+"""The clean process beside a submission's: probes TensorFlow answers, and never runs their code.
+
+It is forked from the same warm process, into namespaces of its own. The grader tells it what to
+observe; the answer is called through a channel to the submission's process, with a mirror of the
+probe's graph (see mirror.py). What the answer built comes back as a graph, and is run here. So
+nothing that a student's Python does can reach the probe, or what it says.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+import numpy as np
+
+from labsupport import exercises
+from labsupport.grading import remote, wire
+from labsupport.observe import TooSlow
+from labsupport.vocabulary import Case, Elsewhere
+
+
+def serve(channel: socket.socket, peer: socket.socket) -> None:
+    """Observe as the channel says, through `peer`, until it is closed."""
+    prober = Prober(peer)
+    while True:
+        try:
+            message = wire.unpack(*wire.receive(channel))
+            frame = wire.pack(prober.observe(message))
+        except (wire.Closed, wire.Malformed):
+            return
+        wire.send(channel, frame)
+
+
+class Prober:
+    """Probes the answers of one submission."""
+
+    def __init__(self, peer: socket.socket):
+        self.peer = peer
+        self.session: remote.Session | None = None
+        self.answers: dict[str, Any] = {}
+
+    def observe(self, message: dict) -> dict:
+        """An observation as the grader wants it, or how the submission's process was lost."""
+        exercise = exercises.find(message["exercise"])
+        case = Case(message["case"], "", message["inputs"])
+        try:
+            if self.session is None:
+                self.session = _session(self.peer, message["grace"])
+            if exercise.id not in self.answers:
+                self.answers[exercise.id] = self.session.find(exercise.answer)[1]
+            seen = self.session.observe_here(
+                exercise, self.answers[exercise.id], case, message["number"], message["seconds"]
+            )
+        except remote.GONE as error:
+            return {"gone": type(error).__name__}
+        return wire.of_observation(seen)
+
+
+def _session(peer: socket.socket, grace: float) -> remote.Session:
+    from labsupport.grading.stacks import tensorflow_1_is_here
+
+    return GraphSession(peer, grace) if tensorflow_1_is_here() else remote.Session(peer, grace)
+
+
+class GraphSession(remote.Session):
+    """A session whose answers may build on the default graph here, and run its sessions."""
+
+    def __init__(self, channel: socket.socket, grace: float):
+        from tensorflow.python.client.session import BaseSession
+        from tensorflow.python.framework.ops import _default_graph_stack
+
+        from labsupport.grading import mirror
+        from labsupport.tf1 import tf
+
+        super().__init__(channel, grace)
+        self.tf, self.mirrors, self.sessions = tf, mirror, BaseSession
+        self.graphs = _default_graph_stack
+        self.mirror: mirror.Mirror | None = None
+        self.number = 0
+        self.talking = threading.Lock()
+
+        class RemoteOpError(Elsewhere, tf.errors.OpError):
+            """An error that a running graph had, caught nowhere over there."""
+
+            def __init__(self, trouble):
+                Exception.__init__(self, trouble.text)
+                self.trouble = trouble
+
+        self.errors["OpError"] = RemoteOpError
+
+    def use(self, do: str, handle: int, **more: Any) -> Any:
+        if do == "call" and self.graphs.stack:
+            more["in"] = self.share()
+        return super().use(do, handle, **more)
+
+    def share(self) -> int:
+        """Tell the other side what has come to the default graph here. Returns its number."""
+        graph = self.tf.get_default_graph()
+        if self.mirror is None or self.mirror.graph is not graph:
+            self.mirror = self.mirrors.Mirror(graph, self.call_there)
+            self.number += 1
+            graph.line_elsewhere = self.line_of
+        super().use("graph", self.number, seed=graph.seed, grown=self.mirror.grown())
+        return self.number
+
+    def call_there(self, token: str, arrays: list[np.ndarray]) -> Any:
+        """A function that `tf.py_func` was given over there. Comes from TensorFlow's threads."""
+        with self.talking:
+            return super().use("py_func", 0, token=token, arguments=tuple(arrays))
+
+    def line_of(self, name: str) -> str:
+        """The student's line that made an operation."""
+        said = super().use("line", 0, name=name)
+        return said[:120] if isinstance(said, str) else ""
+
+    def _answer(self, question: dict) -> dict:
+        asked, arguments = question.get("ask"), question.get("arguments")
+        if asked not in ("grow", "run"):
+            return super()._answer(question)
+        try:
+            if asked == "grow":
+                self.mirror.take(arguments[0])
+                return {"value": None}
+            session = self._here[question["of"]]
+            if not isinstance(session, self.sessions):
+                raise TypeError("this is no session")
+            return {"value": self.mirrors.run(session, *arguments)}
+        except self.tf.errors.OpError as error:
+            return self.mirrors.of_error(error)
+        except TooSlow:
+            raise
+        except Exception as error:
+            return {"raised": f"{error}"[:300], "kind": "ValueError"}
+
+    def _stand_in(self, value: Any) -> dict:
+        name = self.mirror.name_of(value) if self.mirror else None
+        if name is not None:
+            return {"g": name}
+        if isinstance(value, self.tf.train.GradientDescentOptimizer):
+            return {"gd": float(value._learning_rate)}
+        if isinstance(value, self.sessions):
+            return {**super()._stand_in(value), "type": "Session"}
+        return super()._stand_in(value)
+
+    def _revive(self, said: Any) -> Any:
+        if "g" in said:
+            return self.mirror.element(said["g"])
+        return super()._revive(said)
