@@ -8,8 +8,9 @@
 # whole channels, say what it promises and what it does not, read `tf.nn.dropout` of either version,
 # and test code whose output is random.
 #
-# You need: NumPy's broadcasting, lesson 00; what the expectation of a random number is. Lesson 03
-# helps with the way back. Time: 75 minutes; a good place to pause is after `do-forward`.
+# You need: what the expectation of a random number is; lesson 00 (the layouts of images) and lesson
+# 04 (graphs and sessions). Lesson 03 helps with the way back. Time: 75 minutes; a good place to
+# pause is after `do-forward`.
 
 # %% role="setup"
 import numpy as np
@@ -444,9 +445,8 @@ print(f"with the pixel six to the right: {np.corrcoef(two_left, two_right)[0, 1]
 #
 # (The survivors are darker because they are doubled.) After ordinary dropout every channel can
 # still be made out: what is missing at one pixel stands beside it. After spatial dropout a channel
-# is there or not, and the network has to do without it.
-# Tompson et al. report that ordinary dropout before a convolution made training longer and did not
-# prevent overfitting.
+# is there or not, and the network has to do without it. Tompson et al. report that ordinary dropout
+# before a 1 × 1 convolution made training longer and did not prevent overfitting.
 #
 # </details>
 
@@ -555,9 +555,11 @@ check("do-which")
 # 5. `noise_shape` says who shares a draw; a seed fixes a sequence of draws, not a draw.
 #
 # **To remember: dropout throws numbers away and promises the mean; test both, and not at 0.5.**
+#
+# Next: lesson 09, where dropout has to show what it is good for.
 
 # %% [markdown]
 # **References.** N. Srivastava et al., *Dropout: A Simple Way to Prevent Neural Networks from
 # Overfitting*, JMLR 2014. J. Tompson et al., *Efficient Object Localization Using Convolutional
 # Networks*, CVPR 2015. X. Li et al., *Understanding the Disharmony between Dropout and Batch
-# Normalization by Variance Shift*, 2018.
+# Normalization by Variance Shift*, arXiv:1801.05134, 2018; CVPR 2019.

@@ -8,7 +8,8 @@
 # from twenty runs what one run cannot tell, draw a Monte Carlo band, and name two places where
 # dropout does harm.
 #
-# You need: lesson 08 (inverted dropout) and lesson 04 (placeholders, sessions). Time: 75 minutes.
+# You need: lesson 08 (inverted dropout), lesson 04 (placeholders, sessions) and lesson 06
+# (UPDATE_OPS). Time: 75 minutes.
 
 # %% role="setup"
 import numpy as np
@@ -84,7 +85,8 @@ with tf.Graph().as_default(), tf.Session() as session:
 # | dense, 1 unit | the prediction, shape (m, 1) |
 #
 # `x` is a tensor of shape (m, 1), `training` a boolean tensor, `rate` a number: the share that is
-# dropped. Fed `True` the network drops units, fed `False` it does not.
+# dropped, lesson 08's $d$; below, keep = 1 − rate. Fed `True` the network drops units, fed `False`
+# it does not.
 
 
 # %% role="answer" exercise="dr-network"
@@ -289,10 +291,11 @@ print(f"                     {np.sum(test_off < train_off)} of 20 with dropout o
 #
 # $$
 # \bar y = \frac1T \sum_{t=1}^T y_t \qquad
-# s = \sqrt{\frac1T \sum_{t=1}^T (y_t - \bar y)^2}
+# \sigma_y = \sqrt{\frac1T \sum_{t=1}^T (y_t - \bar y)^2}
 # $$
 #
-# where $y_t$ is the prediction in pass $t$. Where the thinned networks disagree, $s$ is large.
+# where $y_t$ is the prediction in pass $t$. Where the thinned networks disagree, $\sigma_y$ is
+# large.
 
 # %% [markdown]
 # **Exercise.** Write `monte_carlo(session, prediction, x, training, points, T)`. Return
@@ -328,9 +331,9 @@ figures.band(wide, mean, std, x, y_train)
 # %% [markdown]
 # <details><summary>What the band is, and what it is not</summary>
 #
-# Each unit of the last hidden layer adds variance: rate/keep times the square of what it adds to y.
-# Far from the data what ReLU units add grows with |x|, so the band widens: a sign of "I have not
-# been here". No more than that: in our run the truth at x = −3 lies outside of it.
+# Each unit of the last hidden layer adds variance: rate/keep times the square of what it adds to y
+# (lesson 08). Far from the data what ReLU units add grows with |x|, so the band widens: a sign of
+# "I have not been here". No more than that: in our run the truth at x = −3 lies outside of it.
 #
 # Its width comes from the rate and the weights, not from the noise in the data (Gal & Ghahramani
 # add a term for the noise). Several training points lie outside of it, too. Before you call it an
@@ -396,8 +399,7 @@ print(f"mean of y²: {np.mean(y**2):.1f}   loss: {np.mean((y * mask / 0.5 - y) *
 # when inverted dropout with `rate` < 1 acts on the prediction of each sample separately. The exact
 # expectation, without drawing a mask; both arrays have the same shape.
 #
-# Start with one sample: $\mathrm E\big[(f \cdot \text{mask}/\text{keep} - y)^2\big]$, where
-# keep = 1 − rate.
+# Start with one sample: $\mathrm E\big[(f \cdot \text{mask}/\text{keep} - y)^2\big]$.
 
 
 # %% role="answer" exercise="dr-output"
@@ -464,13 +466,13 @@ for rate in (0.0, 0.2, 0.5):
 # %% [markdown] slide="slide"
 # ## Where it hurts: before batch norm
 #
-# Dropout keeps the mean of a feature and raises its variance: a feature with mean $c$ and variance
-# $v$ has $v + (c^2 + v)\,\text{rate}/\text{keep}$ in training. Batch norm's moving variance learns
-# **that** number. In prediction dropout is off, the variance is $v$, and batch norm divides by the
-# wrong one. Li et al. (2018) call it *variance shift*.
+# Dropout keeps the mean of a feature and raises its variance: a feature with mean $\mu$ and
+# variance $\sigma^2$ has $\sigma^2 + (\mu^2 + \sigma^2)\,\text{rate}/\text{keep}$ in training.
+# Batch norm's moving variance learns **that** number. In prediction dropout is off, the variance is
+# $\sigma^2$, and batch norm divides by the wrong one. Li et al. (2018) call it *variance shift*.
 #
-# **Predict before you run:** h = ReLU of standard normal numbers has c² + v = 0.5, v = 0.34. After
-# batch norm (γ = 1) its spread should be 1. What is it in prediction at rate 0.5?
+# **Predict before you run:** h = ReLU of standard normal numbers has μ² + σ² = 0.5 and σ² = 0.34.
+# After batch norm (γ = 1) its spread should be 1. What is it in prediction at rate 0.5?
 
 # %% slide="fragment"
 h = np.maximum(np.random.RandomState(0).randn(20_000, 1), 0)
@@ -533,12 +535,14 @@ for rate in (0.0, 0.2, 0.5):
 #    before batch norm it shifts the variance.
 #
 # **To remember: "it helped" is a statement about many runs, and about what else you tried.**
+#
+# Next: lesson 10, where all of this runs without a session.
 
 # %% [markdown]
 # **References.** N. Srivastava et al., *Dropout: A Simple Way to Prevent Neural Networks from
 # Overfitting*, JMLR 2014. Y. Gal and Z. Ghahramani, *Dropout as a Bayesian Approximation*, ICML
 # 2016. X. Li et al., *Understanding the Disharmony between Dropout and Batch Normalization by
-# Variance Shift*, arXiv:1801.05134, 2018. Dropout in regression more widely:
+# Variance Shift*, arXiv:1801.05134, 2018; CVPR 2019. Dropout in regression more widely:
 # [*Pitfalls with Dropout and BatchNorm in regression
 # problems*](https://towardsdatascience.com/pitfalls-with-dropout-and-batchnorm-in-regression-problems-39e02ce08e4d/),
 # Towards Data Science.
