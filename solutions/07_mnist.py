@@ -41,6 +41,7 @@ train_images, train_labels, test_images, test_labels = load_mnist(full=FULL, fla
 # - Dense layers before a batch norm have no bias: its gradient would be 0 (lesson 03).
 # - He initialization: weights with variance $2 / n$ for $n$ inputs (He et al. 2015). In TensorFlow
 #   that is `variance_scaling_initializer(scale=2.0)`; the default `scale` is 1.
+# - The logits are the ten scores that the softmax in the loss turns into probabilities.
 # - ELU is $h$ for $h > 0$ and $e^h - 1$ below.
 # - Moving averages with momentum 0.9; plain gradient descent, learning rate 0.01, batches of 50.
 #
