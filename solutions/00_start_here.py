@@ -117,14 +117,21 @@ progress()
 #
 # | symbol | code | meaning |
 # | --- | --- | --- |
-# | $x$ | `x` | what batch norm gets from the layer before: (m, D), or (m, C, p, q) for images |
+# | $x$ | `x` | what a layer, or the network, gets: (m, D), or (m, C, p, q) for images |
+# | $y$ | `y`, `out` | what it gives out |
 # | $m$, $D$, $C$ | | samples in the batch, features, channels |
 # | $p$, $q$ | | height and width of an image |
 # | $\mu$, $\sigma^2$ | `mu`, `var` | mean and variance of one feature in the batch |
 # | $\varepsilon$ | `eps` | small constant added to the variance |
+# | $s$ | `s` | $\sqrt{\sigma^2 + \varepsilon}$, what batch norm divides by |
 # | $\hat x$ | `x_hat` | $x$ normalized |
 # | $\gamma$, $\beta$ | `gamma`, `beta` | learned scale and shift |
-# | $y$ | `y`, `out` | what the layer gives out |
+# | $\mu_\text{moving}$ | `moving_mean` | moving average of $\mu$, for prediction |
+# | $\sigma^2_\text{moving}$ | `moving_var` | moving average of $\sigma^2$, for prediction |
+# | momentum | `momentum` | weight of the **old** value in a moving average |
+# | $dy$, $dx$ | `dy`, `dx` | gradient of the loss $L$ with respect to $y$, to $x$ |
+# | $d$, rate | `drop_prob`, `rate` | probability that dropout drops a number |
+# | $1 - d$, keep | | probability that it keeps it |
 #
 # A *batch* is the set of samples that go through the network together in one step. Layouts of
 # images: **NCHW** is (m, C, p, q), **NHWC** is (m, p, q, C); in these names N is our m, H our p

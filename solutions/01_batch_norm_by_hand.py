@@ -59,8 +59,7 @@ figures.spread_by_layer({"without batch norm": plain})
 # Do not hope for the right scale: **measure it in the batch and divide it out**, in every layer.
 # That is batch norm (Ioffe & Szegedy 2015).
 #
-# A *batch* is the $m$ samples that go through the network together in one step. For one feature,
-# with the values $x_1 \dots x_m$ in the batch:
+# For one feature, with the values $x_1 \dots x_m$ in the batch:
 #
 # $$
 # \begin{aligned}
@@ -388,10 +387,10 @@ check("bn-hide")
 #    sizes that differ.
 #
 # **To remember: batch norm measures scale in the batch and divides it out, per feature.**
+#
+# Next: lesson 02, where a sample comes alone.
 
 # %% [markdown]
 # **References.** S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training
-# by Reducing Internal Covariate Shift*, ICML 2015. Why it helps is still argued about: S. Santurkar
-# et al., *How Does Batch Normalization Help Optimization?*, NeurIPS 2018, doubt the paper's own
-# explanation. D. Ulyanov et al., *Instance Normalization*, 2016. J. L. Ba et al., *Layer
-# Normalization*, 2016.
+# by Reducing Internal Covariate Shift*, ICML 2015. D. Ulyanov et al., *Instance Normalization: The
+# Missing Ingredient for Fast Stylization*, 2016. J. L. Ba et al., *Layer Normalization*, 2016.

@@ -313,13 +313,13 @@ class BatchNorm:
 
     def __call__(self, x, training):
         ### BEGIN SOLUTION
-        mean, var = self.moving_mean, self.moving_var
+        mu, var = self.moving_mean, self.moving_var
         if training:
-            mean, var = x.mean(axis=0), x.var(axis=0)
-            keep, add = self.momentum, 1 - self.momentum
-            self.moving_mean = keep * self.moving_mean + add * mean
-            self.moving_var = keep * self.moving_var + add * var
-        x_hat = (x - mean) / np.sqrt(var + self.eps)
+            mu, var = x.mean(axis=0), x.var(axis=0)
+            old, new = self.momentum, 1 - self.momentum
+            self.moving_mean = old * self.moving_mean + new * mu
+            self.moving_var = old * self.moving_var + new * var
+        x_hat = (x - mu) / np.sqrt(var + self.eps)
         return self.gamma * x_hat + self.beta
         ### END SOLUTION
 
@@ -548,14 +548,13 @@ print("the layer remembers", layer.moving_mean.shape, "means")
 # 5. Libraries differ in what momentum weighs, and in m or m − 1.
 #
 # **To remember: training writes the moving statistics, prediction reads them.**
+#
+# Next: lesson 03, where the gradient has to pass through the mean.
 
 # %% [markdown]
 # **References.** S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training
 # by Reducing Internal Covariate Shift*, ICML 2015, section 3.1 and algorithm 2. There the
 # statistics are averaged when training is over; moving averages are for watching a network while
-# it trains.
-# Scoring test images one at a time to see whether batch norm works is an idea of Udacity's
-# [batch-norm notebooks](https://github.com/udacity/deep-learning/tree/master/batch-norm)
+# it trains. Scoring test images one at a time to see whether batch norm works is an idea of
+# Udacity's [batch-norm notebooks](https://github.com/udacity/deep-learning/tree/master/batch-norm)
 # ("Accuracy on 100 samples").
-#
-# Next: lesson 03, where the gradient has to pass through the mean.

@@ -8,8 +8,8 @@
 # norm's graph backwards step by step and in one line, and tell from two sums which path a broken
 # gradient has lost. At the end your gradient trains a deep network.
 #
-# You need: the chain rule, and lesson 01. Time: 100 minutes; a good place to pause is after
-# `bn-backward`.
+# You need: the chain rule, and lesson 01; for the network at the end, softmax and cross-entropy.
+# Time: 100 minutes; a good place to pause is after `bn-backward`.
 
 # %% role="setup"
 import os
@@ -583,7 +583,7 @@ check("bn-which-path")
 # %% [markdown]
 # ## Two consequences for free
 #
-# Let a layer $x = Wh + b$ stand before batch norm, $h$ being what it gets.
+# Let a layer $x = hW + b$ stand before batch norm, $h$ being what it gets.
 #
 # **Its bias learns nothing.** $\partial L / \partial b = \sum_i dx_i$, the first sum: 0. Leave $b$
 # out (`use_bias=False`); β does its work.
@@ -639,7 +639,7 @@ def run(network, h, batch_norm):
 
 
 # %%
-def step(network, images, labels, batch_norm, rate=0.5):
+def step(network, images, labels, batch_norm, learning_rate=0.5):
     tape = run(network, images, batch_norm)
     scores = tape[-1][2]
     chances = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -651,9 +651,9 @@ def step(network, images, labels, batch_norm, rate=0.5):
         else:
             dx, dgamma, dbeta = dy, 0, dy.sum(axis=0)
         dy = (dx @ layer["w"].T) * h * (1 - h)  # through the weights and the sigmoid below
-        layer["w"] -= rate * h.T @ dx
-        layer["gamma"] -= rate * np.ravel(dgamma)
-        layer["beta"] -= rate * np.ravel(dbeta)
+        layer["w"] -= learning_rate * h.T @ dx
+        layer["gamma"] -= learning_rate * np.ravel(dgamma)
+        layer["beta"] -= learning_rate * np.ravel(dbeta)
 
 
 # %% [markdown]
@@ -756,9 +756,12 @@ figures.figure_one({"as it comes": plain, "with batch norm": normal})
 #
 # **To remember: batch norm's gradient has no part along what batch norm undoes: no shift, no
 # stretch.**
+#
+# Next: lesson 04, where an update is written down and never runs.
 
 # %% [markdown]
 # **References.** S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training
 # by Reducing Internal Covariate Shift*, ICML 2015, section 3 (the gradient) and 4.1 (figure 1).
 # S. Santurkar et al., *How Does Batch Normalization Help Optimization?*, NeurIPS 2018.
-# T. van Laarhoven, *L2 Regularization versus Batch and Weight Normalization*, 2017.
+# T. van Laarhoven, *L2 Regularization versus Batch and Weight Normalization*,
+# arXiv:1706.05350, 2017.

@@ -211,8 +211,9 @@ for resource in (True, False):
 #
 # 12 as well, for a bad reason: its read hands on not the value but the *address*, and when `add`
 # looks there, the update has been. Where the value had to be copied, between devices
-# (tensorflow/tensorflow#16277) or because its shape changed (#3886), the old number came through.
-# A read inside the block is ordered by the graph; an address is ordered by luck.
+# ([tensorflow/tensorflow#16277](https://github.com/tensorflow/tensorflow/issues/16277)) or because
+# its shape changed ([#3886](https://github.com/tensorflow/tensorflow/issues/3886)), the old number
+# came through. A read inside the block is ordered by the graph; an address is ordered by luck.
 #
 # </details>
 
@@ -624,8 +625,6 @@ with tf.Session(graph=train.graph) as session:
 #   ([#13133](https://github.com/tensorflow/tensorflow/issues/13133)); since then the documentation
 #   of `Session.run` says that the order within a call is undefined
 #   ([#17773](https://github.com/tensorflow/tensorflow/pull/17773)).
-# - **Batch norm.** Moving means still 0 and variances still 1 after training
-#   ([#11965](https://github.com/tensorflow/tensorflow/issues/11965)): lesson 06.
 
 # %% [markdown] slide="slide"
 # ## Recap
@@ -640,3 +639,5 @@ with tf.Session(graph=train.graph) as session:
 #    always.
 #
 # **To remember: no path to the fetch, no run.**
+#
+# Next: lesson 05, where batch norm is built from such operations.

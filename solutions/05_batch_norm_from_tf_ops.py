@@ -81,9 +81,9 @@ with tf.Graph().as_default():
 # %% [markdown]
 # <details><summary>Which one is batch norm?</summary>
 #
-# The last: one mean per channel. `[0]` alone gives one per pixel and channel, `[1, 2]` one per
-# image and channel. A dense layer's x has shape (m, D) and wants `[0]`. Both times it is **every
-# axis but the last**.
+# The last: one mean per channel (lesson 01). `[0]` alone gives one per pixel and channel, `[1, 2]`
+# one per image and channel. A dense layer's x has shape (m, D) and wants `[0]`. Both times it is
+# **every axis but the last**.
 #
 # </details>
 
@@ -129,7 +129,7 @@ check("tf-bn-state")
 #
 # - `y`: x normalized with its own moments, then $\gamma$ and $\beta$;
 # - `updates`: a list of two ops. Running them moves `pop_mean` and `pop_var` one step,
-#   $$\texttt{new} = \texttt{momentum}\cdot\texttt{old} + (1-\texttt{momentum})\cdot\texttt{batch}$$
+#   $$\text{new} = \text{momentum}\cdot\text{old} + (1 - \text{momentum})\cdot\text{batch}$$
 #
 # Running `y` alone changes nothing.
 
@@ -181,7 +181,7 @@ with tf.Graph().as_default(), tf.Session() as session:
 # <details><summary>What happened?</summary>
 #
 # Nothing in the first hundred: y does not depend on the assigns, and what nobody asks for does not
-# run (lesson 04). Afterwards 5 · (1 − 0.9⁵⁰) = 4.974.
+# run (lesson 04). Afterwards 5 · (1 − 0.9⁵⁰) = 4.974 (lesson 02).
 #
 # </details>
 
@@ -239,9 +239,10 @@ with tf.Graph().as_default():
 # %% [markdown] slide="slide"
 # ## `tf.cond` chooses what was made inside
 #
-# `tf.cond(flag, true_fn, false_fn)` calls **both** functions, once, to build both branches. In a
-# run, only the ops made in the chosen branch run. What was made **before** and is only used inside
-# runs either way.
+# Lesson 04's rule, once more: both branches are built, and of the ops made **inside** them only
+# those of the chosen branch run; what was made **before** and is only used inside runs either way.
+#
+# **Predict before you run:** after three runs with `False`, what are `a` and `b`?
 
 # %% slide="fragment"
 with tf.Graph().as_default(), tf.Session() as session:
@@ -398,8 +399,6 @@ with tf.Graph().as_default(), tf.Session() as session:
 #   ([OlavHN/bnlstm#13](https://github.com/OlavHN/bnlstm/issues/13)). The same in a moving average
 #   ([tensorflow#1724](https://github.com/tensorflow/tensorflow/issues/1724)) and in a tutorial
 #   ([pkmital/tensorflow_tutorials#25](https://github.com/pkmital/tensorflow_tutorials/pull/25)).
-#   After [tensorflow#2062](https://github.com/tensorflow/tensorflow/issues/2062) the rule went into
-#   the documentation of `tf.cond`.
 # - **Everybody wrote this layer.** "Easy to use batch norm layer"
 #   ([tensorflow#1122](https://github.com/tensorflow/tensorflow/issues/1122)) was still argued over
 #   in July 2017, a year after a comment had pointed to `tf.contrib.layers.batch_norm`, which takes

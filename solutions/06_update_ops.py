@@ -174,11 +174,10 @@ figures.losses({"minimize alone": without, "your train op": with_updates}, targe
 # %% [markdown] slide="slide"
 # ## The momentum decides how soon
 #
-# 50 steps, in which the batch's mean never changes. After $n$ steps a moving mean has gone the part
-# $1 - \texttt{momentum}^n$ of its way, as in lesson 02.
+# 50 steps, in which the batch's mean never changes. At TensorFlow's default, 0.99, the moving mean
+# has then gone $1 - 0.99^{50} = 39.5\,\%$ of its way (lesson 02).
 #
-# **Predict before you move it:** TensorFlow's default is 0.99. How far does the mean get in 50
-# steps: 40 %, 90 % or 99 %? And is that enough for a useful prediction?
+# **Predict before you move it:** is that enough for a useful prediction? Is 0.9?
 
 
 # %%
@@ -198,10 +197,10 @@ explore(
 # %% [markdown]
 # <details><summary>The answers</summary>
 #
-# 1 − 0.99⁵⁰ = 39.5 %, and the prediction's loss is 31 where the training loss is 0.08. With 0.9 it
-# is 99.5 %, and they nearly agree. 0.999 gets to 4.9 %. The default suits runs of many thousand
-# steps; in a short one it looks just like forgotten updates. To tell the two apart, look at the
-# moving mean: at 0, nothing runs; on its way, wait, or lower the momentum.
+# No: the prediction's loss is 31 where the training loss is 0.08. With 0.9 the mean has gone 99.5 %
+# of its way, and the two nearly agree. The default suits runs of many thousand steps; in a short
+# one it looks just like forgotten updates. To tell the two apart, look at the moving mean: at 0,
+# nothing runs; on its way, wait, or lower the momentum.
 #
 # </details>
 

@@ -8,7 +8,8 @@
 # train and fine-tune a normalized Keras 3 model with a loop of your own, write such a layer, and
 # carry settings from one framework to another without changing what they mean.
 #
-# You need: lesson 04 (control dependencies) and lesson 07 (the network on MNIST). Time: 85 minutes.
+# You need: lesson 04 (control dependencies), lesson 07 (the network on MNIST), lessons 08 and 09
+# (dropout, and what it does to batch norm). Time: 85 minutes.
 #
 # This notebook needs a kernel of its own: TensorFlow 1 and Keras 3 do not go together.
 
@@ -192,12 +193,12 @@ for trainable in (True, False):
 
 # %% role="setup"
 def forty_calls(training, trainable, momentum):
-    random = np.random.RandomState(1)
+    rng = np.random.RandomState(1)
     bn = keras.layers.BatchNormalization(momentum=momentum)
     bn.build((None, 1))
     bn.trainable, path = trainable, [0.0]
     for _ in range(40):
-        out = bn(5 + 2 * random.randn(200, 1).astype(np.float32), training=training)
+        out = bn(5 + 2 * rng.randn(200, 1).astype(np.float32), training=training)
         path.append(float(bn.moving_mean.numpy()[0]))
     return figures.modes(out.numpy().ravel(), path, mu=5.0)
 
@@ -213,24 +214,25 @@ explore(
 # %% [markdown] slide="slide"
 # ## Dropout, and a number that turned round
 #
-# `tf.nn.dropout(x, 0.8)` stands in much code. **Predict before you run:** which share of the ones
-# becomes zero in version 1, and which in version 2?
+# In lesson 08 the 0.8 of `tf.nn.dropout(x, 0.8)` kept in version 1 and dropped in version 2.
+#
+# **Predict before you run:** what does the 0.8 of Keras's `Dropout(0.8)` do in a bare call, and
+# with `training=True`?
 
 # %% slide="fragment"
 keras.utils.set_random_seed(0)
 ones = tf.ones(100_000)
 ways = {
-    "version 1, keep_prob 0.8": tf.compat.v1.nn.dropout(ones, keep_prob=0.8),
-    "version 2, 0.8": tf.nn.dropout(ones, 0.8),
-    "keras Dropout(0.8), bare": keras.layers.Dropout(0.8)(ones),
+    "tf.nn.dropout(x, 0.8)": tf.nn.dropout(ones, 0.8),
+    "Dropout(0.8), bare": keras.layers.Dropout(0.8)(ones),
     "the same, training=True": keras.layers.Dropout(0.8)(ones, training=True),
 }
 for name, out in ways.items():
     print(f"{name:26} {100 * np.mean(out.numpy() == 0):3.0f} % zeros")
 
 # %% [markdown]
-# The second argument was the probability of keeping; now it is the rate of dropping. Old code that
-# gives it without a name still runs, and drops four times as much.
+# It is the rate, and a bare call predicts, as with batch norm. Old code that gives 0.8 without a
+# name still runs, and drops four times as much.
 
 # %% [markdown] slide="slide"
 # ## The network of lesson 07
@@ -288,10 +290,9 @@ for variable, slope in zip(variables, tape.gradient(mean_loss, variables), stric
 # %% [markdown]
 # <details><summary>Nothing at all</summary>
 #
-# $(x W + b) - \operatorname{mean}(x W + b) = x W - \operatorname{mean}(x W)$: whatever $b$ is, the
-# next layer takes it out again. The loss does not depend on it, so its gradient is 0, up to
-# rounding. β does what $b$ would have done. In lesson 07's network that makes 300 + 100 parameters
-# to store, to send and to update for nothing.
+# The gradient of the bias is $\sum_i dx_i$, the first of lesson 03's two sums: 0, up to rounding.
+# In lesson 07's network that would make 300 + 100 parameters to store, to send and to update for
+# nothing.
 #
 # </details>
 
@@ -315,8 +316,8 @@ print(f"{100 * accuracy(network):.0f} % after 10 epochs")
 # 2,000 rows of mean 2 and variance 1 go through dropout at rate 0.5 and through batch norm, in
 # either order.
 #
-# **Predict before you run:** which variance does batch norm note in training, and what is the
-# standard deviation of its output in prediction?
+# **Predict before you run:** by lesson 09's formula, which variance does batch norm note in
+# training, and what is the standard deviation of its output in prediction?
 
 # %% slide="fragment"
 keras.utils.set_random_seed(0)
@@ -333,13 +334,11 @@ for dropout_first in (True, False):
 # %% [markdown]
 # <details><summary>6, and 0.41 where it should be 1</summary>
 #
-# Inverted dropout keeps the mean μ, not the variance: with the probability $k$ to keep, that of
-# $x m / k$ is $(\sigma^2 + (1 - k) \mu^2) / k$, here (1 + 0.5 · 4) / 0.5 = 6. Batch norm notes the
-# 6 and divides by its root also in prediction, where nothing is dropped and the variance is 1.
+# $\sigma^2 + (\mu^2 + \sigma^2)\,\text{rate}/\text{keep}$ is 1 + (4 + 1) · 1 = 6, and batch norm
+# divides by its root also in prediction, where nothing is dropped and the variance is 1.
 #
 # A dense layer between the two hands the difference on. A DenseNet on CIFAR-100 fell from 77.4 to
-# 68.6 % with dropout in each block (X. Li et al., *Understanding the Disharmony between Dropout and
-# Batch Normalization by Variance Shift*, 2018, figure 1).
+# 68.6 % with dropout in each block (Li et al. 2018, figure 1).
 #
 # </details>
 
@@ -408,7 +407,7 @@ check("k-train-step")
 #
 # `careless` below lets the model be called bare, whatever your step asks for.
 #
-# **Predict before you run:** by how many points does the test accuracy fall? Lesson 07 lost fifteen
+# **Predict before you run:** by how many points does the test accuracy fall? Lesson 07 lost sixteen
 # when its updates never ran.
 
 
@@ -482,8 +481,8 @@ print(f"after  {100 * accuracy(trained):.0f} %")
 
 # %% [markdown]
 # No optimizer, no gradient, no weight has changed. The call is the update: whoever uses
-# `training=True` for dropout's sake, in Monte Carlo dropout for instance, moves the statistics of
-# every normalized layer with each call. Freeze those layers first.
+# `training=True` for dropout's sake, in Monte Carlo dropout for instance (lesson 09), moves the
+# statistics of every normalized layer with each call. Freeze those layers first.
 
 # %% [markdown] slide="slide"
 # ## Exercise: a Keras layer of your own
@@ -517,9 +516,9 @@ class BatchNorm(keras.layers.Layer):
         ### BEGIN SOLUTION
         if training and self.trainable:
             mu, var = tf.nn.moments(x, axes=[0])
-            keep = self.momentum
-            self.moving_mean.assign(keep * self.moving_mean + (1 - keep) * mu)
-            self.moving_variance.assign(keep * self.moving_variance + (1 - keep) * var)
+            old, new = self.momentum, 1 - self.momentum
+            self.moving_mean.assign(old * self.moving_mean + new * mu)
+            self.moving_variance.assign(old * self.moving_variance + new * var)
         else:
             mu, var = self.moving_mean, self.moving_variance
         x_hat = (x - mu) / tf.sqrt(var + self.epsilon)
@@ -537,10 +536,10 @@ check("k-layer")
 # Your layer and Keras's, three training steps on the same batches and a prediction:
 
 # %%
-random = np.random.RandomState(2)
+rng = np.random.RandomState(2)
 yours, theirs = BatchNorm(0.9, 1e-3), keras.layers.BatchNormalization(momentum=0.9)
 for _ in range(3):
-    x = (4 + 3 * random.randn(20, 5)).astype(np.float32)
+    x = (4 + 3 * rng.randn(20, 5)).astype(np.float32)
     apart = [np.abs(yours(x, training=True) - theirs(x, training=True)).max()]
 apart.append(np.abs(yours(x) - theirs(x)).max())
 print("apart by less than 1e-5:", bool(max(apart) < 1e-5))
@@ -617,6 +616,8 @@ check("k-freeze")
 # %% [markdown] slide="slide"
 # ## One layer, five conventions
 #
+# Lesson 02's table, continued.
+#
 # | each row from its link | momentum weighs | default | ε | moving variance | channels |
 # | --- | --- | --- | --- | --- | --- |
 # | [`tf.layers`][1] | the old value | 0.99 | `epsilon` 1e-3 | 4-D fused [**unbiased**][6] | last |
@@ -666,9 +667,9 @@ check("k-freeze")
 # batch. With n values per feature or channel an unbiased one gives n/(n − 1).
 
 # %%
-random = np.random.RandomState(3)
+rng = np.random.RandomState(3)
 for shape in ((4, 3), (4, 1, 1, 3), (4, 2, 2, 3)):
-    x, n = random.randn(*shape).astype(np.float32), int(np.prod(shape[:-1]))
+    x, n = rng.randn(*shape).astype(np.float32), int(np.prod(shape[:-1]))
     bn = keras.layers.BatchNormalization(momentum=0.0)
     bn(x, training=True)
     batch_var = x.reshape(-1, 3).var(axis=0)
@@ -746,8 +747,6 @@ for name, momentum in (("copied", 0.1), ("converted", converted)):
 #   ([huggingface/transformers#19454](https://github.com/huggingface/transformers/pull/19454)); the
 #   other way round, 0.99 in PyTorch
 #   ([pytorch/vision#8250](https://github.com/pytorch/vision/issues/8250)).
-# - **Keep taken for rate** in a widely used course
-#   ([hunkim/DeepLearningZeroToAll#204](https://github.com/hunkim/DeepLearningZeroToAll/issues/204)).
 
 # %% [markdown] slide="slide"
 # ## Recap
@@ -761,3 +760,9 @@ for name, momentum in (("copied", 0.1), ("converted", converted)):
 # 5. Momentum, ε, axis, variance and the flag differ between frameworks; convert, do not copy.
 #
 # **To remember: the machinery went into the call, so what matters now is how you call it.**
+#
+# Next: lesson 11, where eight programs wait for you to examine them.
+
+# %% [markdown]
+# **References.** X. Li et al., *Understanding the Disharmony between Dropout and Batch
+# Normalization by Variance Shift*, arXiv:1801.05134, 2018; CVPR 2019.

@@ -8,7 +8,7 @@
 # accuracy, name what it suffers from on evidence, mend that and nothing else, and leave a healthy
 # program alone.
 #
-# You need: lessons 02 and 04 to 08. Time: 120 minutes; each patient stands for itself, so you can
+# You need: lessons 02 and 04 to 09. Time: 120 minutes; each patient stands for itself, so you can
 # stop after any of them. Each was rebuilt from a real report; the reports give the diagnoses away,
 # so they are cited at the end.
 
@@ -91,7 +91,7 @@ figures.complaint(visitor)
 # | --- | --- |
 # | asked twice | the same new digits, predicted twice in a row |
 # | one at a time | 50 new digits predicted together, and each alone |
-# | after others | a prediction before and after one for 500 negatives |
+# | after others | a prediction before and after one for 500 digits in negative |
 # | two modes | a batch as predicted, and as a training step sees it (20 copies, averaged) |
 # | without learning | one prediction, while training goes on at learning rate 0 |
 # | moving statistics | what the program keeps of its batches, over 60 steps and 20 predictions |
@@ -175,7 +175,7 @@ def program_1(sizes, speed):
 figures.complaint(program_1)
 
 # %% [markdown]
-# **Predict before you press a button:** Which instrument will answer first whether anything
+# **Predict before you press a button:** which instrument will answer first whether anything
 # moves?
 
 # %% slide="slide" volatile="last digits differ between processors"
@@ -263,7 +263,7 @@ def program_2(sizes, speed):
 figures.complaint(program_2)
 
 # %% [markdown]
-# **Predict before you press a button:** Which two instruments will disagree with those of a good
+# **Predict before you press a button:** which two instruments will disagree with those of a good
 # program?
 
 # %% slide="slide" volatile="last digits differ between processors"
@@ -349,7 +349,7 @@ def program_3(sizes, speed):
 figures.complaint(program_3)
 
 # %% [markdown]
-# **Predict before you press a button:** How large a jump in one step is still harmless?
+# **Predict before you press a button:** how large a jump in one step is still harmless?
 
 # %% slide="slide" volatile="last digits differ between processors"
 examination(program_3)
@@ -432,7 +432,7 @@ def program_4(sizes, speed):
 figures.complaint(program_4)
 
 # %% [markdown]
-# **Predict before you press a button:** Will 50 digits get the same answers one by one?
+# **Predict before you press a button:** will 50 digits get the same answers one by one?
 
 # %% slide="slide" volatile="last digits differ between processors"
 examination(program_4)
@@ -513,7 +513,7 @@ def program_5(sizes, speed):
 figures.complaint(program_5)
 
 # %% [markdown]
-# **Predict before you press a button:** What would you have to see to call it ill? What, to call
+# **Predict before you press a button:** what would you have to see to call it ill? What, to call
 # it well?
 
 # %% slide="slide" volatile="last digits differ between processors"
@@ -534,8 +534,8 @@ check("clinic-5")
 # %% [markdown] slide="slide"
 # ## Patient 6: ill on the server
 #
-# A medical segmentation network, 2018. In prediction the output of its batch norm is “very
-# weird”. Our program trains in one graph and predicts in another, as a server would.
+# A medical segmentation network, 2018. In prediction the output of its batch norm is "very
+# weird". Our program trains in one graph and predicts in another, as a server would.
 
 
 # %% role="setup" slide="slide" long="a whole program"
@@ -576,7 +576,7 @@ def program_6(sizes, speed):
 figures.complaint(program_6)
 
 # %% [markdown]
-# **Predict before you press a button:** Will `assignments` and `without learning` tell the same
+# **Predict before you press a button:** will `assignments` and `without learning` tell the same
 # story?
 
 # %% slide="slide" volatile="last digits differ between processors"
@@ -665,7 +665,7 @@ def program_7(sizes, speed):
 figures.complaint(program_7)
 
 # %% [markdown]
-# **Predict before you press a button:** Patients 5 and 7 have the same complaint. Which
+# **Predict before you press a button:** patients 5 and 7 have the same complaint. Which
 # instrument will tell them apart?
 
 # %% slide="slide" volatile="last digits differ between processors"
@@ -753,7 +753,7 @@ def program_8(sizes, speed):
 figures.by_question(program_8)
 
 # %% [markdown]
-# **Predict before you press a button:** Which instrument asks more than once?
+# **Predict before you press a button:** which instrument asks more than once?
 
 # %% slide="slide" volatile="last digits differ between processors"
 examination(program_8)
@@ -855,7 +855,7 @@ figures.before_and_after(found)
 # <details><summary>Patients 4 to 6</summary>
 #
 # - **4.** [arahusky/Tensorflow-Segmentation#15](https://github.com/arahusky/Tensorflow-Segmentation/issues/15):
-#   “You're absolutely right”, the author replied. In
+#   "You're absolutely right", the author replied. In
 #   [vonclites/squeezenet#1](https://github.com/vonclites/squeezenet/issues/1) it was noticed that
 #   batches of 1 and 5 give different answers.
 # - **5.** [keras-team/keras#1761](https://github.com/keras-team/keras/issues/1761), closed. A
@@ -863,8 +863,9 @@ figures.before_and_after(found)
 #   ([tensorflow/tensorflow#15272](https://github.com/tensorflow/tensorflow/issues/15272)) was
 #   closed by its reporter after a look at what is fed.
 # - **6.** [zhengyang-wang/Unet_3D#5](https://github.com/zhengyang-wang/Unet_3D/issues/5) names the
-#   line. [tinghuiz/SfMLearner#17](https://github.com/tinghuiz/SfMLearner/issues/17) had the same in
-#   a released model, and its author planned to train it again.
+#   line. The author of lesson 07's released model
+#   ([tinghuiz/SfMLearner#17](https://github.com/tinghuiz/SfMLearner/issues/17)) planned to train it
+#   again.
 #
 # </details>
 
@@ -872,11 +873,10 @@ figures.before_and_after(found)
 # <details><summary>Patients 7 and 8</summary>
 #
 # - **7.** [hunkim/DeepLearningZeroToAll#204](https://github.com/hunkim/DeepLearningZeroToAll/issues/204):
-#   fixed in two files (#205, #206), a year after it was first reported (#122).
-#   [aymericdamien/TensorFlow-Examples#205](https://github.com/aymericdamien/TensorFlow-Examples/issues/205),
-#   the same slip, remarks that it hardly shows in the results.
+#   fixed in two files (#205, #206), a year after it was first reported. That report, and the one
+#   about the collection of examples, stand in lesson 08.
 # - **8.** [princeton-vl/pytorch_stacked_hourglass#44](https://github.com/princeton-vl/pytorch_stacked_hourglass/issues/44):
-#   the author had not looked at the code for years, saw that it “could result in leakage”, and
+#   the author had not looked at the code for years, saw that it "could result in leakage", and
 #   asked for a pull request, which came
 #   ([#45](https://github.com/princeton-vl/pytorch_stacked_hourglass/pull/45)).
 #   Our graph has the leak alone; there, the whole mode was wrong.
@@ -895,7 +895,6 @@ figures.before_and_after(found)
 # **To remember: a diagnosis is a sentence that an experiment could have refuted.**
 
 # %% [markdown]
-# **References.** X. Li, S. Chen, X. Hu and J. Yang, *Understanding the Disharmony between Dropout
-# and Batch Normalization by Variance Shift*, 2018, describe a ninth patient: dropout before batch
-# norm, where training and prediction differ in variance. D. Sculley et al., *Hidden Technical
-# Debt in Machine Learning Systems*, NeurIPS 2015, on failures that raise no error.
+# **References.** D. Sculley et al., *Hidden Technical Debt in Machine Learning Systems*, NeurIPS
+# 2015, on failures that raise no error. A ninth patient, dropout before batch norm, is in lesson
+# 09 (Li et al. 2018).

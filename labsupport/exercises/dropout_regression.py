@@ -553,7 +553,7 @@ OUTPUT_LOSS = Exercise(
     cases=_output_cases,
     probe=_output_probe,
     hints=(
-        "One sample first: the prediction is f, the target t. With probability `rate` the network "
+        "One sample first: the prediction is f, the target y. With probability `rate` the network "
         "says 0, otherwise f/keep. Write the two squared errors with their probabilities.",
         "A shorter way: the expectation of a square is the square of the expectation plus the "
         "variance. What is the expectation of f·mask/keep, and what its variance?",
