@@ -367,7 +367,8 @@ check("bn-hide")
 #   ([jax-ml/jax#442](https://github.com/jax-ml/jax/issues/442), 2019), until a reader of the code
 #   noticed.
 # - **The wrong axis.** The baseline of the DCASE 2018 challenge gave Keras `axis=1` for
-#   channels-last data ([dcase2018_baseline#18](https://github.com/DCASE-REPO/dcase2018_baseline/issues/18)).
+#   channels-last data
+#   ([DCASE-REPO/dcase2018_baseline#18](https://github.com/DCASE-REPO/dcase2018_baseline/issues/18)).
 #   Keras's `axis` names the axis that *keeps* its own means, the opposite of NumPy's. Accuracy:
 #   59.7 ± 0.7 % with the mistake, 59.9 ± 1.3 % without. No accuracy curve shows that.
 # - **A negative variance.** `mean(x**2) - mean(x)**2` is the variance on paper, and passes the

@@ -516,26 +516,27 @@ print("the layer remembers", layer.moving_mean.shape, "means")
 #
 # - **Accuracy by batch size.** An image classifier got 41 % in batches of 8, 73 % in batches of
 #   128, 81 % in batches of 256; `net.eval()` was missing
-#   ([NTS-Net#46](https://github.com/yangze0930/NTS-Net/issues/46)).
+#   ([yangze0930/NTS-Net#46](https://github.com/yangze0930/NTS-Net/issues/46)).
 # - **Sorted test data.** A video classifier was sure with shuffled test data and lost without; in
 #   batches of one it saw class 57 almost everywhere
-#   ([C3D#277](https://github.com/facebookarchive/C3D/issues/277)).
+#   ([facebookarchive/C3D#277](https://github.com/facebookarchive/C3D/issues/277)).
 # - **A benchmark.** An anomaly detector was tested in training mode, the normal samples first; with
 #   `eval()` its area under the curve on one class fell from 0.58 to 0.41
-#   ([ganomaly#47](https://github.com/samet-akcay/ganomaly/issues/47)).
+#   ([samet-akcay/ganomaly#47](https://github.com/samet-akcay/ganomaly/issues/47)).
 
 # %% [markdown]
-# - **A molecule's neighbours.** The predicted value of one molecule changed with the others in
-#   the file ([neural-fingerprint#7](https://github.com/HIPS/neural-fingerprint/issues/7)).
+# - **A molecule's neighbours.** The predicted value of one molecule changed with the others in the
+#   file ([HIPS/neural-fingerprint#7](https://github.com/HIPS/neural-fingerprint/issues/7)).
 # - **Momentum, the word.** A textbook turned its formula round to match PyTorch
-#   ([d2l-en#2213](https://github.com/d2l-ai/d2l-en/pull/2213)); a student believed that a course
-#   had it wrong ([cs231n#180](https://github.com/cs231n/cs231n.github.io/issues/180)); a library
-#   kept TensorFlow's numbers under PyTorch's meaning
-#   ([ludwig#2100](https://github.com/ludwig-ai/ludwig/pull/2100)).
-# - **m or m − 1.** PyTorch's documentation named only the variance that divides by m, until
-#   someone compared it with what was stored
-#   ([pytorch#77427](https://github.com/pytorch/pytorch/issues/77427)); tinygrad had stored the
-#   other one ([tinygrad#807](https://github.com/tinygrad/tinygrad/pull/807)).
+#   ([d2l-ai/d2l-en#2213](https://github.com/d2l-ai/d2l-en/pull/2213)); a student believed that a
+#   course had it wrong
+#   ([cs231n/cs231n.github.io#180](https://github.com/cs231n/cs231n.github.io/issues/180)); a
+#   library kept TensorFlow's numbers under PyTorch's meaning
+#   ([ludwig-ai/ludwig#2100](https://github.com/ludwig-ai/ludwig/pull/2100)).
+# - **m or m − 1.** PyTorch's documentation named only the variance that divides by m, until someone
+#   compared it with what was stored
+#   ([pytorch/pytorch#77427](https://github.com/pytorch/pytorch/issues/77427)); tinygrad had stored
+#   the other one ([tinygrad/tinygrad#807](https://github.com/tinygrad/tinygrad/pull/807)).
 
 # %% [markdown] slide="slide"
 # ## Recap

@@ -612,18 +612,18 @@ with tf.Session(graph=train.graph) as session:
 #   reviewer caught the same line, `train_op = total_loss`, in TensorFlow's own model repository
 #   ([tensorflow/models#1487](https://github.com/tensorflow/models/pull/1487)).
 # - **Around the loss.** The update hung on the loss, and `minimize` went past it
-#   ([#9179](https://github.com/tensorflow/tensorflow/issues/9179)). The documentation of batch norm
-#   itself once said to hang them there: lesson 06.
+#   ([tensorflow/tensorflow#9179](https://github.com/tensorflow/tensorflow/issues/9179)). The
+#   documentation of batch norm itself once said to hang them there: lesson 06.
 
 # %% [markdown]
 # - **Before tf.cond.** Updates that ran whichever branch was chosen
-#   ([#1410](https://github.com/tensorflow/tensorflow/issues/1410),
+#   ([tensorflow/tensorflow#1410](https://github.com/tensorflow/tensorflow/issues/1410),
 #   [#2062](https://github.com/tensorflow/tensorflow/issues/2062),
 #   [#3287](https://github.com/tensorflow/tensorflow/issues/3287)); the documentation got a
 #   paragraph about it.
 # - **In one list.** The same loss, printed and summarized, gave two numbers
-#   ([#13133](https://github.com/tensorflow/tensorflow/issues/13133)); since then the documentation
-#   of `Session.run` says that the order within a call is undefined
+#   ([tensorflow/tensorflow#13133](https://github.com/tensorflow/tensorflow/issues/13133)); since
+#   then the documentation of `Session.run` says that the order within a call is undefined
 #   ([#17773](https://github.com/tensorflow/tensorflow/pull/17773)).
 
 # %% [markdown] slide="slide"

@@ -395,14 +395,15 @@ with tf.Graph().as_default(), tf.Session() as session:
 # ## In the wild
 #
 # - **Assigns made before `tf.cond`.** In an LSTM with batch norm they "will always be executed
-#   despite the value of training"
-#   ([OlavHN/bnlstm#13](https://github.com/OlavHN/bnlstm/issues/13)). The same in a moving average
-#   ([tensorflow#1724](https://github.com/tensorflow/tensorflow/issues/1724)) and in a tutorial
+#   despite the value of training" ([OlavHN/bnlstm#13](https://github.com/OlavHN/bnlstm/issues/13)).
+#   The same in a moving average
+#   ([tensorflow/tensorflow#1724](https://github.com/tensorflow/tensorflow/issues/1724)) and in a
+#   tutorial
 #   ([pkmital/tensorflow_tutorials#25](https://github.com/pkmital/tensorflow_tutorials/pull/25)).
 # - **Everybody wrote this layer.** "Easy to use batch norm layer"
-#   ([tensorflow#1122](https://github.com/tensorflow/tensorflow/issues/1122)) was still argued over
-#   in July 2017, a year after a comment had pointed to `tf.contrib.layers.batch_norm`, which takes
-#   a placeholder too.
+#   ([tensorflow/tensorflow#1122](https://github.com/tensorflow/tensorflow/issues/1122)) was still
+#   argued over in July 2017, a year after a comment had pointed to `tf.contrib.layers.batch_norm`,
+#   which takes a placeholder too.
 
 # %% [markdown] slide="slide"
 # ## Recap

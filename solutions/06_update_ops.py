@@ -322,10 +322,10 @@ check("uo-which")
 # uses the output in training, updates. No train op can forget anything.
 #
 # contrib left TensorFlow with version 2.0
-# ([tensorflow#50850](https://github.com/tensorflow/tensorflow/issues/50850) is one of many who
-# missed this very layer). Its heir, tf_slim 1.1.0, can still be imported under TensorFlow 2.21, but
-# its `batch_norm` stops at once: `module 'tensorflow.python.framework.ops' has no attribute
-# 'Tensor'`. The idea takes five lines, so we can have it back.
+# ([tensorflow/tensorflow#50850](https://github.com/tensorflow/tensorflow/issues/50850) is one of
+# many who missed this very layer). Its heir, tf_slim 1.1.0, can still be imported under TensorFlow
+# 2.21, but its `batch_norm` stops at once: `module 'tensorflow.python.framework.ops' has no
+# attribute 'Tensor'`. The idea takes five lines, so we can have it back.
 
 # %% [markdown] slide="slide"
 # ## Exercise: a batch norm that brings its updates along
@@ -465,8 +465,8 @@ for renorm in False, True:
 # only by the last update. In the first steps, with moving statistics of 0 and 1, that means: no
 # normalization at all. Ioffe clips with $r = 1$, $d = 0$ at first and loosens the bounds later.
 # Three more variables come with it. Keras 3 dropped the option
-# ([keras#19857](https://github.com/keras-team/keras/issues/19857)) and took it up again in 2026
-# ([keras#22047](https://github.com/keras-team/keras/pull/22047)).
+# ([keras-team/keras#19857](https://github.com/keras-team/keras/issues/19857)) and took it up again
+# in 2026 ([#22047](https://github.com/keras-team/keras/pull/22047)).
 
 # %% [markdown] slide="slide"
 # ## Virtual batches: fine until you predict
@@ -495,9 +495,9 @@ with tf.Graph().as_default(), tf.Session() as session:
 # %% [markdown]
 # A group is every other sample, not the first four. And a prediction wants a multiple of 4 samples
 # too, though it needs no groups
-# ([tensorflow#23050](https://github.com/tensorflow/tensorflow/issues/23050)). Keras mended it
-# ([keras#17065](https://github.com/keras-team/keras/pull/17065)); for `tf.layers` the old behaviour
-# was kept on purpose. Together with `adjustment` it is refused.
+# ([tensorflow/tensorflow#23050](https://github.com/tensorflow/tensorflow/issues/23050)). Keras
+# mended it ([keras-team/keras#17065](https://github.com/keras-team/keras/pull/17065)); for
+# `tf.layers` the old behaviour was kept on purpose. Together with `adjustment` it is refused.
 
 # %% [markdown]
 # **The rest, tried:**
@@ -560,25 +560,28 @@ check("uo-hide")
 # ## In the wild
 #
 # - **Reported as a bug of TensorFlow**, again and again:
-#   [tensorflow#10118](https://github.com/tensorflow/tensorflow/issues/10118) (unreasonable losses
-#   with `training=0`), [tensorflow#11965](https://github.com/tensorflow/tensorflow/issues/11965)
-#   ("all the moving means in the network are still 0 while all the moving variances are 1").
-# - **In the textbooks.** [handson-ml#56](https://github.com/ageron/handson-ml/issues/56): the
-#   collection was read in another graph, and the solution concluded that batch norm made the model
-#   worse. [udacity/deep-learning#128](https://github.com/udacity/deep-learning/issues/128): a GAN
-#   of the course without the block.
+#   [tensorflow/tensorflow#10118](https://github.com/tensorflow/tensorflow/issues/10118)
+#   (unreasonable losses with `training=0`),
+#   [#11965](https://github.com/tensorflow/tensorflow/issues/11965) ("all the moving means in the
+#   network are still 0 while all the moving variances are 1").
+# - **In the textbooks.** [ageron/handson-ml#56](https://github.com/ageron/handson-ml/issues/56):
+#   the collection was read in another graph, and the solution concluded that batch norm made the
+#   model worse. [udacity/deep-learning#128](https://github.com/udacity/deep-learning/issues/128): a
+#   GAN of the course without the block.
 
 # %% [markdown]
 # - **Only the loss waits** (lesson 04). The documentation of contrib's layer once said to bind the
-#   updates to the loss ([tensorflow#7577](https://github.com/tensorflow/tensorflow/issues/7577));
-#   since [tensorflow#8292](https://github.com/tensorflow/tensorflow/pull/8292), to the train op:
-#   a loss that is computed on test data should not move anything.
+#   updates to the loss
+#   ([tensorflow/tensorflow#7577](https://github.com/tensorflow/tensorflow/issues/7577)); since
+#   [#8292](https://github.com/tensorflow/tensorflow/pull/8292), to the train op: a loss that is
+#   computed on test data should not move anything.
 # - **Names that begin alike.** [AYLIEN/gan-intro#3](https://github.com/AYLIEN/gan-intro/pull/3):
 #   `scope='D'` also returns what is in `D_pre`.
 # - **Fused against unfused.** The factor n/(n − 1) is
-#   [tensorflow#55545](https://github.com/tensorflow/tensorflow/issues/55545).
+#   [tensorflow/tensorflow#55545](https://github.com/tensorflow/tensorflow/issues/55545).
 # - **Keras 3.** Without the legacy Keras, `tf.layers` says "`batch_normalization` is not available
-#   with Keras 3" ([SimpleHTR#177](https://github.com/githubharald/SimpleHTR/issues/177));
+#   with Keras 3"
+#   ([githubharald/SimpleHTR#177](https://github.com/githubharald/SimpleHTR/issues/177));
 #   `labsupport.tf1` chooses the legacy one.
 
 # %% [markdown] slide="slide"

@@ -504,24 +504,26 @@ for rate in (0.0, 0.2, 0.5):
 #
 # - **Dropout on the prediction.** "Dropout at the prediction output forces prediction scores … to
 #   become zero", asked a reader of
-#   [powerful-gnns#16](https://github.com/weihua916/powerful-gnns/issues/16). DeepChem's regressors
-#   left it out where its classifiers had it
-#   ([deepchem#303](https://github.com/deepchem/deepchem/issues/303)).
+#   [weihua916/powerful-gnns#16](https://github.com/weihua916/powerful-gnns/issues/16). DeepChem's
+#   regressors left it out where its classifiers had it
+#   ([deepchem/deepchem#303](https://github.com/deepchem/deepchem/issues/303)).
 # - **A band of width 0.** SalsaNext's Monte Carlo evaluation ran with dropout off; "the variance
-#   will always be 0" ([SalsaNext#40](https://github.com/TiagoCortinhal/SalsaNext/issues/40)).
+#   will always be 0"
+#   ([TiagoCortinhal/SalsaNext#40](https://github.com/TiagoCortinhal/SalsaNext/issues/40)).
 # - **The other way round.** nanoGPT dropped units at evaluation
-#   ([nanoGPT#240](https://github.com/karpathy/nanoGPT/pull/240)): a functional call that nobody had
-#   told about the mode.
+#   ([karpathy/nanoGPT#240](https://github.com/karpathy/nanoGPT/pull/240)): a functional call that
+#   nobody had told about the mode.
 
 # %% [markdown]
 # - **Both layers on one switch.** The advice `model(X, training=True)` for Monte Carlo dropout
-#   ([keras#9412](https://github.com/keras-team/keras/issues/9412)) wakes batch norm too.
+#   ([keras-team/keras#9412](https://github.com/keras-team/keras/issues/9412)) wakes batch norm too.
 #   lightning-uq-box puts its batch norm layers back into evaluation mode
-#   ([#173](https://github.com/lightning-uq-box/lightning-uq-box/pull/173)).
+#   ([lightning-uq-box/lightning-uq-box#173](https://github.com/lightning-uq-box/lightning-uq-box/pull/173)).
 # - **Validation below training.** Asked in
-#   [keras#472](https://github.com/keras-team/keras/issues/472) in 2015, and ever since.
+#   [keras-team/keras#472](https://github.com/keras-team/keras/issues/472) in 2015, and ever since.
 # - **(m,) against (m, 1).** Keras's mean squared error gave another value for each combination of
-#   these shapes ([tensorflow#37770](https://github.com/tensorflow/tensorflow/issues/37770)).
+#   these shapes
+#   ([tensorflow/tensorflow#37770](https://github.com/tensorflow/tensorflow/issues/37770)).
 
 # %% [markdown] slide="slide"
 # ## Recap
