@@ -531,14 +531,14 @@ for rate in (0.0, 0.2, 0.5):
 # 1. Dropout goes after hidden layers, behind `training`; a test loss is taken with it off.
 # 2. One run proves little. Repeat, compare within runs, give an interval; then try the simple
 #    model too.
-# 3. A training loss with dropout on and a test loss with it off are losses of two networks.
+# 3. Training loss with dropout on, test loss with it off: those are losses of two networks.
 # 4. Left on, T passes give a mean and a spread; leave batch norm in prediction mode meanwhile.
 # 5. On a regression's output dropout costs E[f²] · rate/keep and shrinks predictions to keep · y;
 #    before batch norm it shifts the variance.
 #
 # **To remember: "it helped" is a statement about many runs, and about what else you tried.**
 #
-# Next: lesson 10, where all of this runs without a session.
+# Next: lesson 10, where all this runs without a session.
 
 # %% [markdown]
 # **References.** N. Srivastava et al., *Dropout: A Simple Way to Prevent Neural Networks from

@@ -754,14 +754,13 @@ for name, momentum in (("copied", 0.1), ("converted", converted)):
 # 1. `tf.function` adds the control dependencies: effects run, in order per variable. What has no
 #    effect and no reader is still left out; Python lines run once.
 # 2. In Keras the call is the update. Bare calls predict; `trainable=False` predicts too.
-# 3. `training=True` forgotten costs a point on easy data, and everything when batch norm is needed.
-#    Dropout before batch norm shows only in prediction.
+# 3. `training=True` forgotten costs a point on easy data, and all where batch norm is needed.
 # 4. In a functional Keras 3 model the outer call's `training` wins over the inner one.
 # 5. Momentum, ε, axis, variance and the flag differ between frameworks; convert, do not copy.
 #
 # **To remember: the machinery went into the call, so what matters now is how you call it.**
 #
-# Next: lesson 11, where eight programs wait for you to examine them.
+# Next: lesson 11, where eight programs wait to be examined.
 
 # %% [markdown]
 # **References.** X. Li et al., *Understanding the Disharmony between Dropout and Batch
