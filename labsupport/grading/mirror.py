@@ -4,15 +4,16 @@ The prober (see prober.py) makes a graph and runs it; the answer, in the submiss
 builds on a graph that looks the same. What either adds is carried to the other as a GraphDef, its
 collections and names: data that says what to compute, and executes nothing when it is read.
 
-What is not carried: changes to operations that both have already, and `tf.py_function`.
-`tf.py_func` and `tf.numpy_function` are, as calls of the process that they belong to.
+`tf.py_func` and `tf.numpy_function` are carried as calls of the process that they belong to;
+`tf.py_function` is not carried, nor are changes to operations that both sides have already, but
+for what these wait for.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,12 @@ class Mirror:
     """One side's graph, and what the other side knows of it.
 
     call: calls a Python function of the other side's, from its token and arrays.
+    known: operations that both sides have, and which others they wait for.
     """
 
     def __init__(self, graph: Any, call: Callable[[str, list[np.ndarray]], Any]):
         self.graph, self.call = graph, call
-        self.known: set[str] = set()
+        self.known: dict[str, set[str]] = {}
         self._variables: dict[str, Any] = {}
         self._contexts: dict[int, tuple[Any, list[str]]] = {}
         self._told: dict[str, list] = {}
@@ -49,11 +51,20 @@ class Mirror:
     def grown(self) -> dict[str, Any]:
         """What has come to this graph since the last time, for the other side's `take`."""
         said: dict[str, Any] = {}
-        fresh = [op.name for op in self.graph.get_operations() if op.name not in self.known]
+        whole = self.graph.as_graph_def(add_shapes=True)
+        fresh = [node for node in whole.node if node.name not in self.known]
+        waits = [
+            [node.name, source]
+            for node in whole.node
+            if node.name in self.known
+            for source in _waits_for(node) - self.known[node.name]
+        ]
+        if waits:
+            said["waits"] = waits
         if fresh:
-            self.known.update(fresh)
-            data = np.frombuffer(self._definition(set(fresh)), np.uint8)
+            data = np.frombuffer(_definition(whole, fresh), np.uint8)
             said["nodes"] = [data[i : i + MAX_NUMBERS] for i in range(0, len(data), MAX_NUMBERS)]
+        self.known = {node.name: _waits_for(node) for node in whole.node}
         collections = {
             name: [self.name_of(one, name) for one in self.graph.get_collection_ref(name)]
             for name in self.graph.get_all_collection_keys()
@@ -64,14 +75,6 @@ class Mirror:
             self._told.update(changed)
             said["collections"] = changed
         return said
-
-    def _definition(self, fresh: set[str]) -> bytes:
-        whole = self.graph.as_graph_def(add_shapes=True)
-        part = tf.GraphDef(versions=whole.versions, library=whole.library)
-        part.node.extend(node for node in whole.node if node.name in fresh)
-        for node in part.node:
-            node.attr.pop("_class", None)  # where to place it: nothing to choose here
-        return part.SerializeToString()
 
     def name_of(self, value: Any, collection: str = "") -> list[str] | None:
         """What stands for an element of this graph; None for anything else."""
@@ -100,14 +103,16 @@ class Mirror:
             if said.get("nodes"):
                 data = b"".join(part.tobytes() for part in said["nodes"])
                 self._take_nodes(tf.GraphDef.FromString(data))
+            for name, source in said.get("waits") or ():
+                self._wait(name, source)
             for name, items in (said.get("collections") or {}).items():
                 found = [self.element(item) for item in items if item]
                 self.graph.get_collection_ref(name)[:] = [one for one in found if one is not None]
                 self._told[name] = items
 
     def _take_nodes(self, part: Any) -> None:
-        names = {node.name for node in part.node}
-        if len(names) > MAX_NODES or names & self.known:
+        names = {node.name: _waits_for(node) for node in part.node}
+        if len(names) > MAX_NODES or names.keys() & self.known.keys():
             raise ValueError("The graph is too large, or has a name twice.")
         earlier: dict[str, Any] = {}
         waits = []
@@ -122,10 +127,14 @@ class Mirror:
                     full = source if ":" in source else f"{source}:0"
                     earlier[source] = self.graph.get_tensor_by_name(full)
         tf.import_graph_def(part, input_map=earlier, name="")
-        for name, source in waits:
-            operation = self.graph.get_operation_by_name(name)
-            operation._add_control_inputs([self.graph.get_operation_by_name(source)])
         self.known |= names
+        for name, source in waits:
+            self._wait(name, source)
+
+    def _wait(self, name: str, source: str) -> None:
+        operation = self.graph.get_operation_by_name(name)
+        operation._add_control_inputs([self.graph.get_operation_by_name(source)])
+        self.known[name].add(source)
 
     def element(self, said: Any) -> Any:
         """What `name_of` on the other side stands for. Raises ValueError, KeyError."""
@@ -171,6 +180,19 @@ class Mirror:
         return _py_funcs.insert(ask)
 
 
+def _definition(whole: Any, nodes: list[Any]) -> bytes:
+    """A part of a GraphDef, with all functions."""
+    part = tf.GraphDef(versions=whole.versions, library=whole.library)
+    part.node.extend(nodes)
+    for node in part.node:
+        node.attr.pop("_class", None)  # where to place it: nothing to choose here
+    return part.SerializeToString()
+
+
+def _waits_for(node: Any) -> set[str]:
+    return {source[1:] for source in node.input if source.startswith("^")}
+
+
 def _operation(source: str) -> str:
     return source.lstrip("^").partition(":")[0]
 
@@ -183,6 +205,38 @@ def _text(message: Any) -> str:
 def _proto(collection: str, text: str) -> Any:
     """The protocol buffer of the kind that a collection has."""
     return ops.get_collection_proto_type(collection).FromString(base64.b64decode(text))
+
+
+# ---------------------------------------------------------------- places and functions
+
+
+def place_here() -> list[Any]:
+    """The scopes of names and variables that are open in the default graph."""
+    scope = tf.get_variable_scope()
+    return [tf.get_default_graph().get_name_scope(), scope.name, bool(scope.reuse)]
+
+
+@contextlib.contextmanager
+def in_place(graph: Any, place: list[Any]) -> Iterator[None]:
+    """With `graph` as the default one and the scopes open that `place_here` told."""
+    names, variables, reuse = place
+    with graph.as_default():
+        if not names and not variables:
+            yield
+            return
+        with (
+            tf.variable_scope(variables, reuse=reuse or None, auxiliary_name_scope=False),
+            tf.name_scope(f"{names}/" if names else None),
+        ):
+            yield
+
+
+def call_function(token: str, arrays: list[np.ndarray]) -> Any:
+    """Call a function that this process gave to `tf.py_func`."""
+    function = _py_funcs.get(token)
+    if function is None:
+        raise ValueError("There is no such function.")
+    return function(*arrays)
 
 
 # ---------------------------------------------------------------- running

@@ -92,6 +92,7 @@ class GraphSession(remote.Session):
     def use(self, do: str, handle: int, **more: Any) -> Any:
         if do == "call" and self.graphs.stack:
             more["in"] = self.share()
+            more["place"] = self.mirrors.place_here()
         return super().use(do, handle, **more)
 
     def share(self) -> int:
@@ -116,12 +117,14 @@ class GraphSession(remote.Session):
 
     def _answer(self, question: dict) -> dict:
         asked, arguments = question.get("ask"), question.get("arguments")
-        if asked not in ("grow", "run"):
+        if asked not in ("grow", "run", "py_func"):
             return super()._answer(question)
         try:
             if asked == "grow":
                 self.mirror.take(arguments[0])
                 return {"value": None}
+            if asked == "py_func":
+                return {"value": self.mirrors.call_function(*arguments)}
             session = self._here[question["of"]]
             if not isinstance(session, self.sessions):
                 raise TypeError("this is no session")
