@@ -112,7 +112,8 @@ check("do-forward")
 # By counting. The check drops 24,000 numbers at about 0.3 and 0.7 and asks: is the share within
 # 0.02? By which one factor did the survivors grow? Do neighbours, and two calls, agree as often as
 # independent draws would? A right answer fails it less than once in a million checks; the
-# probability is a sum of binomial tails.
+# probability is a sum of binomial tails. Where your numbers share their draws, fewer are left to
+# count: the check then says only what so few can tell.
 #
 # It does not test at 0.5. There $d = 1 - d$, and someone who confuses keeping with dropping is
 # right by accident.
@@ -146,7 +147,7 @@ explore(
 # %% [markdown]
 # <details><summary>What it shows</summary>
 #
-# One draw: only 0 and 6. The mean stays at 3 wherever you move the sliders: that is the promise.
+# One draw: only 0 and 6. The mean stays near 3 wherever you move the sliders: that is the promise.
 # The spread is not promised. From $E[y_i^2] = (1-d)\,\frac{x_i^2}{(1-d)^2}$ follows
 #
 # $$\mathrm{Var}[y_i] = x_i^2\, \frac{d}{1 - d}$$
@@ -453,8 +454,8 @@ print(f"with the pixel six to the right: {np.corrcoef(two_left, two_right)[0, 1]
 # %% [markdown] slide="slide"
 # ## Now break it
 #
-# Six layers, `patients["A"]` to `patients["F"]`, are called like your `dropout`. **Each is wrong in
-# one way.** Examine them. Start with what everybody tries: `drop_prob` 0.5.
+# Six layers, `patients["A"]` to `patients["F"]`, are called like your `dropout`. **In each at
+# most one thing is wrong.** Examine them. Start with what everybody tries: `drop_prob` 0.5.
 
 
 # %%

@@ -66,6 +66,47 @@ def test_middle_of_the_bands_is_no_worse_than_ten_times_their_ends():
         assert max(alarm) < 10 * max(alarm[0], alarm[-1]) < LIMIT
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_backward_sees_shared_draws_and_nothing_else(seed):
+    """A right layer seems to share draws along an axis if no two numbers on any line differ."""
+    x = exercises.find("do-backward").cases(np.random.RandomState(seed))[0].inputs["x"]
+    for p in LOW:
+        for axis in (0, 1):
+            seen = (x != 0).sum(axis=axis)
+            assert seen.min() > 10
+            alarm = (p**seen + (1 - p) ** seen).prod() ** CALLS
+            assert alarm < LIMIT
+
+
+def test_a_right_answer_has_zeros_and_calls_that_differ():
+    """Only without a 0, or with six masks alike, are other words looked for."""
+    for case in filter(is_random, cases_of("do-forward")):
+        n = case.inputs["x"].size
+        for p in BANDS:
+            assert (1 - p) ** (CALLS * n) < LIMIT
+            assert (p**2 + (1 - p) ** 2) ** (n * (CALLS - 1) // 2) < LIMIT
+
+
+@pytest.mark.parametrize("p", BANDS)
+def test_few_draws_tell_what_they_can(p):
+    """As many draws as are counted at all confuse p and 1 − p less often than CHANCE."""
+    few = next(n for n in range(1, 10_000) if "too few" not in masks.few_word(np.ones(1), p, n))
+    assert outside(few, p, abs(0.5 - p)) < masks.CHANCE
+    assert "too few" in masks.few_word(np.ones(1), p, few - 1)
+    rng = np.random.default_rng(few)
+    for share, word in ((p, "about as asked"), (1 - p, "about 1 − drop_prob of them")):
+        said = {masks.few_word(rng.random(few) < share, p, few) for _ in range(100)}
+        assert said == {f"{word}; {few} draws tell no more"}
+
+
+def test_known_factors_stay_apart():
+    """No two ways of scaling the survivors are within five times the tolerance."""
+    for p in np.linspace(*LOW, 5).tolist() + np.linspace(*HIGH, 5).tolist():
+        found = np.sort([f for f in masks.factors(p).values() if f > 0])
+        assert len(found) == 11
+        assert min(found[1:] / found[:-1]) > 1.01
+
+
 def test_tails_are_exact():
     """Against the sum written out with whole numbers."""
     n, p, tolerance = 20, 0.25, 0.2

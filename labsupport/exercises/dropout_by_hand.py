@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,18 @@ from labsupport.exercises.masks import (
     OWN_DRAW,
     SAME,
     SCALED,
-    SHARE,
+    SEEDED,
     SHARE_OF_FEW,
     array_like,
     drawn,
+    draws_in,
+    few_word,
     masks_probe,
     scale_word,
     share_word,
+    shared_word,
     whole_word,
+    why_same,
     words_fact,
 )
 from labsupport.observe import plain
@@ -51,6 +56,7 @@ def _forward_cases(rng: np.random.RandomState) -> list[Case]:
         case("nothing", "drop_prob 0", (6, 5), 0.0),
         case("everything", "drop_prob 1", (6, 5), 1.0),
         case("predict", "training=False", (7, 5), rng.uniform(*HIGH), training=False),
+        case("predict-all", "training=False with drop_prob 1", (7, 5), 1.0, training=False),
     ]
 
 
@@ -80,7 +86,7 @@ FORWARD = Exercise(
         Part("share", 2, "the share `drop_prob` is set to 0", ("*/dropped",)),
         Part("scale", 2, "the promise is kept: what survives is scaled up", ("*/survivors",)),
         Part("draws", 2, "every number, at every call, has its own draw", ("*/draws", "*/calls")),
-        Part("predict", 1, "`training=False` changes nothing", ("predict/out",), ("share",)),
+        Part("predict", 1, "`training=False` changes nothing", ("predict*/out",), ("share",)),
         Part("edges", 1, "`drop_prob` may be 0 or 1", ("nothing/out", "everything/out")),
         INPUTS_PART,
     ),
@@ -118,6 +124,7 @@ def _backward_cases(rng: np.random.RandomState) -> list[Case]:
         case("predict", "training=False, after training", (7, 5), rng.uniform(*LOW), False, (7, 5)),
         case("nothing", "drop_prob 0", (6, 5), 0.0),
         case("everything", "drop_prob 1", (6, 5), 1.0),
+        case("predict-all", "training=False with drop_prob 1", (7, 5), 1.0, False, (7, 5)),
     ]
 
 
@@ -136,20 +143,42 @@ def _backward_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
     steps = [(y, dx), *(step(x.copy(), dy.copy(), True) for _ in range(CALLS - 1))]
     y, dx = (np.array(arrays) for arrays in zip(*steps, strict=True))
     x, dy = np.broadcast_to(x, y.shape), np.broadcast_to(dy, y.shape)
-    hidden = share_word((dx == 0)[x == 0], drop_prob, SHARE_OF_FEW)
     words = _gradient_words(x, dy, y, dx, drop_prob)
-    return {"forward": _forward_words(y, x, drop_prob), **words, "where_x_is_0": hidden}
+
+    def of_half(half):
+        return step(half, dy[0][: len(half)].copy(), True)[0]
+
+    return {**_forward_words(of_half, x, y, dx, drop_prob), **words}
 
 
-def _forward_words(y: np.ndarray, x: np.ndarray, drop_prob: float) -> str:
+def _forward_words(of_half: Callable, x, y, dx, drop_prob: float) -> dict[str, str]:
+    """Words for several forward passes of one batch with zeros in it, and what is hidden by them.
+
+    of_half: a forward pass of half of the batch.
+    """
     calls = SAME if (y == y[0]).all() else FRESH
-    share = share_word((y == 0)[x != 0], drop_prob, SHARE_OF_FEW if calls == SAME else SHARE)
-    return f"dropped: {share}; survivors: {scale_word(y, x, drop_prob)}; {calls}"
+    dropped, kept = (y == 0) & (x != 0), (y != 0) & (x != 0)
+    draws = OWN_DRAW
+    hidden = partial(share_word, tolerance=SHARE_OF_FEW)
+    count = share_word if calls == FRESH else hidden
+    axes = range(x.ndim - 1)
+    shared = tuple(a for a in axes if not (dropped.any(a + 1) & kept.any(a + 1)).any())
+    if shared and dropped.any() and kept.any():
+        draws = shared_word(shared, len(axes))
+        count = hidden = partial(few_word, draws=draws_in(y.shape, shared, calls))
+    share = count(dropped[x != 0], drop_prob)
+    survivors = scale_word(y, x, drop_prob, calls=True)
+    if calls == SAME:
+        calls = why_same(of_half, x[0], (y == 0)[0])
+    return {
+        "forward": f"dropped: {share}; survivors: {survivors}; {draws}; {calls}",
+        "where_x_is_0": hidden((dx == 0)[x == 0], drop_prob),
+    }
 
 
 def _stepper(answer: Any, drop_prob: float) -> Callable:
     """A function (x, dy, training) -> (y, dx) that uses one layer again and again."""
-    if not callable(answer) or not _takes(answer, drop_prob):
+    if not callable(answer) or _refusal(answer, drop_prob):
         raise Unusable("`Dropout` should be a class, and `Dropout(drop_prob)` should make a layer.")
     layer = answer(drop_prob)
     backward = getattr(layer, "backward", None)
@@ -157,11 +186,12 @@ def _stepper(answer: Any, drop_prob: float) -> Callable:
         raise Unusable("A layer needs the methods `__call__(self, x, training)` and `backward`.")
 
     def step(x, dy, training):
-        if not _takes(layer, x, training=training) or not _takes(backward, dy):
-            raise Unusable(
-                "The check calls `layer(x, training=…)` and then `layer.backward(dy)`; the "
-                "methods do not take these arguments."
-            )
+        refusal = _refusal(layer, x, training=training)
+        if refusal:
+            raise Unusable(f"The check calls `layer(x, training=…)`: {refusal}.")
+        refusal = _refusal(backward, dy)
+        if refusal:
+            raise Unusable(f"The check calls `layer.backward(dy)`: {refusal}.")
         clean_x, clean_dy = x.copy(), dy.copy()
         y = np.array(array_like(layer(x, training=training), clean_x, "`layer(x, training)`"))
         return y, array_like(layer.backward(dy), clean_dy, "`layer.backward(dy)`")
@@ -169,14 +199,15 @@ def _stepper(answer: Any, drop_prob: float) -> Callable:
     return step
 
 
-def _takes(function: Callable, *arguments: Any, **named: Any) -> bool:
+def _refusal(function: Callable, *arguments: Any, **named: Any) -> str:
+    """Why a function does not take these arguments; "" if it does, or if nobody can tell."""
     try:
         inspect.signature(function).bind(*arguments, **named)
-    except TypeError:
-        return False
+    except TypeError as error:
+        return str(error)
     except ValueError:
-        return True
-    return True
+        return ""
+    return ""
 
 
 def _gradient_words(x, dy, y, dx, drop_prob: float) -> dict[str, str]:
@@ -273,7 +304,7 @@ SPATIAL = Exercise(
 
 # ---------------------------------------------------------------- do-which
 #
-# Six broken layers. The lesson hands them out as black boxes; each is wrong in one way.
+# Six broken layers. The lesson hands them out as black boxes.
 
 
 def _throw(x: np.ndarray, share: float, factor: float, shape=None) -> np.ndarray:
@@ -325,7 +356,7 @@ DIAGNOSES: Mapping[str, Mapping[str, str]] = {
     "unscaled": dict(survivors=AS_BEFORE),
     "wrong factor": dict(survivors="divided by drop_prob"),
     "rows": dict(draws="numbers along axis 1 share a draw", dropped=None),
-    "same mask": dict(calls=SAME),
+    "same mask": dict(calls=SEEDED),
     "never off": dict(predict="some of it is dropped"),
     "scaled again": dict(predict="multiplied by 1 − drop_prob"),
 }
@@ -337,7 +368,7 @@ ABOUT = dict(
     predict="prediction",
 )
 FITS = "that is what it does"
-UNKNOWN = f"its diagnosis should be one of {', '.join(DIAGNOSES)}"
+UNKNOWN = f"it should be one of {', '.join(DIAGNOSES)}"
 
 
 def _which_cases(rng: np.random.RandomState) -> list[Case]:
@@ -361,7 +392,7 @@ def _which_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
     off = [name for name in HEALTHY if expected[name] not in (None, seen[name])]
     if not off:
         return {"diagnosis": FITS}
-    return {"diagnosis": f"does not fit what it does, in {ABOUT[off[0]]}"}
+    return {"diagnosis": f"it does not fit what the layer does, in {ABOUT[off[0]]}"}
 
 
 def _word_about(answer: Any, name: str) -> str:
@@ -395,6 +426,7 @@ WHICH = Exercise(
         "Two wrongs can make the mean right: `swapped` throws away too many and makes up for it "
         "exactly. The share of zeros tells; the mean does not.",
     ),
+    facts=(words_fact(),),
 )
 
 EXERCISES = (FORWARD, BACKWARD, SPATIAL, WHICH)

@@ -10,6 +10,11 @@ every right answer, up to a false alarm whose probability is the sum of binomial
   between calls, its share is off by more than AGREE;
 - the number dropped is the same in all CALLS calls.
 
+Where numbers share a draw, fewer draws are left to count. Then `few_word` only says whether the
+share is nearer to drop_prob or to 1 − drop_prob, and only if that is wrong less than once in a
+million; if not even that, it says how few they are. All else is exact: a right answer has zeros,
+one factor, and no second value where a 0 should be.
+
 `false_alarm` adds the three. Over all drop probabilities and shapes that the exercises use it
 is below 1e-8 for one whole check, as `tests/test_dropout_statistics.py` computes.
 """
@@ -28,18 +33,25 @@ from labsupport.vocabulary import Fact, Unusable
 CALLS = 6
 SHARE = 0.02  # how far the share of many draws may be from what was asked
 SHARE_OF_FEW = 0.035  # the same where there are fewer: in one call, or in one corner
+WRONG_SHARE = 0.6  # of that, for a share known to be wrong: nothing is lost if it is not named
 AGREE = 0.05
 
-#: Ranges for drop_prob in which all known ways of being wrong give shares at least 0.05 apart.
-LOW, HIGH = (0.30, 0.32), (0.68, 0.70)
+CHANCE = 1e-6  # of a wrong word about few draws
+
+#: Ranges for drop_prob in which all known ways of being wrong give shares at least 0.05 apart, and
+#: factors that differ by 1 % (at 0.318, (1 − p) / p and 1 / (1 − p)² would be the same).
+LOW, HIGH = (0.30, 0.31), (0.68, 0.70)
 
 AS_ASKED, NONE, ALL = "as asked", "none", "all"
-UNCOUNTED = "not counted, because numbers share a draw"
 OWN_DRAW, ONE_DRAW = "every number has its own draw", "one draw decides for the whole array"
 FRESH, SAME = "every call draws a fresh mask", "every call uses the same mask"
+SEEDED = f"{SAME}, and half of the array gets half of that mask"
+KEPT = f"{SAME}, but another shape gets another one, or none"
 NO_DRAWS = "nothing to see"
 SCALED, AS_BEFORE = "divided by 1 − drop_prob", "as it was"
 NO_SURVIVORS, NOT_FINITE, MIXED = "there are none", "not finite", "not one multiple of the input"
+ONE_NUMBER = "one number, whatever the input is"
+BY_CALL = "one multiple of the input in each call, but not the same in all"
 ZERO = "all zero"
 
 
@@ -51,9 +63,16 @@ def drawn(rng: np.random.RandomState, shape: tuple[int, ...]) -> np.ndarray:
 def array_like(value: Any, x: np.ndarray, what: str) -> np.ndarray:
     """What an answer returned, as an array of the shape of x; Unusable, with a sentence, if not."""
     found = plain(value)
+    if isinstance(value, (tuple, list)) and np.shape(found) != x.shape:
+        kind = type(value).__name__
+        raise Unusable(
+            f"{what} should be one array of the shape {x.shape}; it is a {kind} of length "
+            f"{len(value)}. Return the array alone."
+        )
     if isinstance(found, str):
         said = found if found.startswith(("a", "None")) else "a string"
-        raise Unusable(f"{what} should be an array of the shape {x.shape}; it is {said}.")
+        hint = " Is a `return` missing?" if found == "None" else ""
+        raise Unusable(f"{what} should be an array of the shape {x.shape}; it is {said}.{hint}")
     if found.shape != x.shape:
         raise Unusable(f"{what} should have the shape {x.shape}; its shape is {found.shape}.")
     return found
@@ -75,7 +94,7 @@ def share_word(dropped: np.ndarray, drop_prob: float, tolerance: float = SHARE) 
         "as many as normal draws are below drop_prob": _normal(drop_prob),
     }
     word = min(known, key=lambda word: abs(known[word] - share))
-    if abs(known[word] - share) < tolerance:
+    if abs(known[word] - share) < (tolerance if word == AS_ASKED else WRONG_SHARE * tolerance):
         return word
     return f"{share:.0%} of them, where {drop_prob:.0%} was asked"
 
@@ -85,8 +104,49 @@ def _normal(z: float) -> float:
     return 0.5 * (1 + math.erf(z / math.sqrt(2)))
 
 
-def scale_word(y: np.ndarray, x: np.ndarray, drop_prob: float) -> str:
-    """What y is, as a multiple of x, where neither is 0."""
+def few_word(dropped: np.ndarray, drop_prob: float, draws: int) -> str:
+    """As `share_word`, for numbers that share `draws` draws: as much as these can tell."""
+    share, off = float(dropped.mean()), abs(1 - 2 * drop_prob) / 2
+    # Hoeffding: the share seen is further than `off` from the true one with at most this chance.
+    if math.exp(-2 * draws * off**2) > CHANCE:
+        return f"not counted, because {draws} draws are too few"
+    nearer = (share < 0.5) == (drop_prob < 0.5)
+    about = AS_ASKED if nearer else "1 − drop_prob of them"
+    return f"about {about}; {draws} draws tell no more"
+
+
+def factors(drop_prob: float) -> dict[str, float]:
+    """By which factor survivors are known to be multiplied, rightly and wrongly."""
+    p, keep = drop_prob, 1 - drop_prob
+    known = {AS_BEFORE: 1.0, "multiplied by 1 − drop_prob": keep, "multiplied by drop_prob": p}
+    known |= {"multiplied by 1 + drop_prob": 1 + p, "multiplied by −drop_prob": -p}
+    if keep:
+        known |= {SCALED: 1 / keep, "divided by (1 − drop_prob) twice": keep**-2}
+        known |= {"multiplied by drop_prob / (1 − drop_prob)": p / keep}
+        known |= {"divided by the square root of 1 − drop_prob": keep**-0.5}
+    if p:
+        known |= {"divided by drop_prob": 1 / p}
+        known |= {"multiplied by (1 − drop_prob) / drop_prob": keep / p}
+    if p != 0.5:
+        known |= {"multiplied by 2, whatever is asked": 2.0}
+    # At the ends several of these are the same number; the plain name goes first.
+    return {SCALED: known.pop(SCALED, math.inf), **known} if 0 < p < 1 else known
+
+
+def factor_word(factor: float, drop_prob: float) -> str:
+    known = factors(drop_prob)
+    close = (w for w, f in known.items() if math.isclose(factor, f, rel_tol=2e-3, abs_tol=1e-9))
+    return next(close, f"multiplied by {factor:.3g}")
+
+
+def number_word(number: float, drop_prob: float) -> str:
+    known = {"−drop_prob": -drop_prob, "drop_prob": drop_prob}
+    close = (w for w, n in known.items() if math.isclose(number, n, rel_tol=2e-3))
+    return next(close, f"{number:.3g}")
+
+
+def scale_word(y: np.ndarray, x: np.ndarray, drop_prob: float, calls: bool = False) -> str:
+    """What y is, as a multiple of x, where neither is 0. calls: the first axis counts calls."""
     keep = 1 - drop_prob
     if not np.isfinite(y).all():
         return NOT_FINITE
@@ -94,14 +154,42 @@ def scale_word(y: np.ndarray, x: np.ndarray, drop_prob: float) -> str:
     if not use.any():
         return NO_SURVIVORS
     ratio = y[use] / x[use]
-    if np.ptp(ratio) > 1e-3 * abs(ratio).max():
-        return MIXED
-    known = {SCALED: 1 / keep if keep else math.inf, AS_BEFORE: 1.0}
-    known |= {"divided by drop_prob": 1 / drop_prob if drop_prob else math.inf}
-    known |= {"multiplied by 1 − drop_prob": keep, "multiplied by drop_prob": drop_prob}
-    known |= {"divided by (1 − drop_prob) twice": known[SCALED] ** 2}
-    close = (w for w, factor in known.items() if math.isclose(ratio[0], factor, rel_tol=2e-3))
-    return next(close, f"multiplied by {ratio[0]:.3g}")
+    if _equal(ratio):
+        return factor_word(ratio[0], drop_prob)
+    if _equal(y[use]):
+        return ONE_NUMBER
+    if calls and all(_equal(a[u] / b[u]) for a, b, u in zip(y, x, use, strict=True) if u.any()):
+        return BY_CALL
+    for word, factor in (("", 1.0), (f"{SCALED}, then ", 1 / keep if keep else 1.0)):
+        shift = y[use] - factor * x[use]
+        if np.ptp(shift) < 1e-3:
+            return f"{word}moved by {number_word(shift[0], drop_prob)}"
+    return MIXED
+
+
+def _equal(numbers: np.ndarray) -> bool:
+    return bool(np.ptp(numbers) <= 1e-3 * abs(numbers).max())
+
+
+def stand_in(y: np.ndarray, x: np.ndarray, drop_prob: float) -> tuple[np.ndarray, str]:
+    """Where a call without a single 0 dropped, and what stands there; nowhere and "" if unclear.
+
+    y: what came out of several calls with x, shape (calls, *shape of x).
+    """
+    nowhere, finite = np.zeros(y.shape, bool), np.isfinite(y)
+    if not finite.all():
+        odd = "NaN" if np.isnan(y[~finite]).all() else "infinity"
+        return (~finite, f"{odd} stands there") if finite.any() else (nowhere, "")
+    numbers, counts = np.unique(y[0], return_counts=True)  # those of x are all different
+    often = counts.argmax()
+    if 0.05 * y[0].size < counts[often] < y[0].size:
+        return y == numbers[often], f"{number_word(numbers[often], drop_prob)} stands there"
+    ratio = y / x
+    first = np.isclose(ratio, ratio.flat[0], rtol=1e-3)
+    if first.all() or not _equal(ratio[~first]):
+        return nowhere, ""
+    dropped = first if abs(first.mean() - drop_prob) < abs(1 - first.mean() - drop_prob) else ~first
+    return dropped, f"they are {factor_word(ratio[dropped][0], drop_prob)}"
 
 
 def whole_word(y: np.ndarray, x: np.ndarray, drop_prob: float) -> str:
@@ -128,12 +216,9 @@ def describe(
     calls = SAME if (dropped == dropped[0]).all() else FRESH
     axes = range(dropped.ndim - 1)
     shared = tuple(a for a in axes if (dropped == dropped.take([0], axis=a + 1)).all())
-    if len(shared) == dropped.ndim - 1:
-        return dict(dropped=UNCOUNTED, draws=ONE_DRAW, calls=calls)
-    if shared not in ((), together):
-        names = " and ".join(map(str, shared))
-        draws = f"numbers along axis {names} share a draw"
-        return dict(dropped=UNCOUNTED, draws=draws, calls=calls)
+    if shared and shared != together:
+        few = few_word(dropped, drop_prob, draws_in(dropped.shape, shared, calls))
+        return dict(dropped=few, draws=shared_word(shared, dropped.ndim - 1), calls=calls)
     draws = f"one draw for all along axis {' and '.join(map(str, shared))}" if shared else OWN_DRAW
     for axis in reversed(shared):
         dropped = dropped.take(0, axis=axis + 1)
@@ -145,6 +230,18 @@ def describe(
         calls = "the masks of two calls are alike more or less often than chance would have it"
     share = share_word(dropped, drop_prob, SHARE if calls == FRESH else SHARE_OF_FEW)
     return dict(dropped=share, draws=draws, calls=calls)
+
+
+def shared_word(shared: tuple[int, ...], axes: int) -> str:
+    if len(shared) == axes:
+        return ONE_DRAW
+    return f"numbers along axis {' and '.join(map(str, shared))} share a draw"
+
+
+def draws_in(shape: tuple[int, ...], shared: tuple[int, ...], calls: str) -> int:
+    """How many draws decide, in masks of this shape (calls first), where axes share theirs."""
+    lengths = [n for axis, n in enumerate(shape[1:]) if axis not in shared]
+    return math.prod(lengths) * (1 if calls == SAME else shape[0])
 
 
 def _company(dropped: np.ndarray, axis: int) -> str:
@@ -169,15 +266,36 @@ def masks_probe(
     clean = x.copy()
     outs = [array_like(run(x), clean, "The result")]
     outs += [array_like(run(clean.copy()), clean, "The result") for _ in range(CALLS - 1)]
-    dropped = np.array([out == 0 for out in outs])
-    survivors = scale_word(np.array(outs), np.broadcast_to(clean, (CALLS, *x.shape)), drop_prob)
+    y, instead = np.array(outs), ""
+    dropped = y == 0
+    if not dropped.any():
+        dropped, instead = stand_in(y, clean, drop_prob)
+        y = np.where(dropped, 0, y)
     if all(mask.all() or not mask.any() for mask in dropped):
-        small = clean[:4]
-        more = [array_like(run(small.copy()), small, "The result") for _ in range(60)]
-        outs = [*(out[:4] for out in outs), *more]
-        dropped = np.array([out == 0 for out in outs])
-        survivors = scale_word(np.array(outs), np.broadcast_to(small, dropped.shape), drop_prob)
-    return describe(dropped, drop_prob, together) | {"survivors": survivors}
+        clean = clean[:4]
+        more = [array_like(run(clean.copy()), clean, "The result") for _ in range(60)]
+        y = np.array([*(out[:4] for out in outs), *more])
+        dropped = y == 0
+    survivors = scale_word(y, np.broadcast_to(clean, y.shape), drop_prob, calls=True)
+    words = describe(dropped, drop_prob, together) | {"survivors": survivors}
+    if words["dropped"] == NONE:  # the words of this answer are not those of any other such
+        words["dropped"] = f"none; what comes out of all of them: {survivors}"
+        words["draws"] = words["calls"] = f"{NO_DRAWS}, {survivors}"
+    if instead:
+        words["dropped"] += f", but not to 0: {instead}"
+    if words["calls"] == SAME:
+        words["calls"] = why_same(run, clean, dropped[0])
+    return words
+
+
+def why_same(run: Callable[[np.ndarray], Any], x: np.ndarray, mask: np.ndarray) -> str:
+    """Whether a mask that comes again is drawn again, from the same seed, or was kept."""
+    half = x[: len(x) // 2]
+    try:
+        again = array_like(run(half.copy()), half, "The result") == 0
+    except Exception:  # a mask of another shape does not fit
+        return KEPT
+    return SEEDED if (again == mask[: len(half)]).all() else KEPT
 
 
 # ---------------------------------------------------------------- facts
@@ -193,6 +311,7 @@ SENTENCES = {
     "scale": "The gradient where it is not 0, against dy: {}.",
     "where_x_is_0": "Which share of the gradient is 0 where x itself is 0: {}.",
     "dx": "The gradient, against dy: {}.",
+    "diagnosis": "Your word for this layer: {}.",
 }
 
 
@@ -201,6 +320,7 @@ def words_fact() -> Fact:
 
     def fact(_inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
         off = [n for n in right if n in SENTENCES and n in seen and seen[n] != right[n]]
+        off = [n for n in off if not seen[n].startswith(NO_DRAWS)] or off
         return " ".join(SENTENCES[name].format(seen[name]) for name in off) or None
 
     return fact

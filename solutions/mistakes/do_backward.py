@@ -126,6 +126,32 @@ class OppositeMask(Right):
 
 
 @mistake(
+    "opposite-mask-everywhere",
+    "The gradient goes to just the numbers that were dropped",
+    "Is your mask True where a number is kept, or where it is dropped? In both methods?",
+    see="H80",
+)
+class OppositeMaskEverywhere(Right):
+    def backward(self, dy):
+        return divide(dy * (self.factor == 0), 1 - self.drop_prob)
+
+
+@mistake(
+    "output-by-input",
+    "You divide y by x: where x is 0, that is NaN",
+    "After a ReLU many xᵢ are 0. Can you remember the factor itself?",
+    see="public answers: cache misread",
+)
+class OutputByInput(Right):
+    def __call__(self, x, training):
+        self.x, self.y = x, super().__call__(x, training)
+        return self.y
+
+    def backward(self, dy):
+        return dy * (self.y / self.x)
+
+
+@mistake(
     "mask-from-output",
     "You take the mask from y: where x is 0, a kept number looks like a dropped one",
     "After a ReLU many xᵢ are 0. If such an xᵢ was kept, what is ∂yᵢ/∂xᵢ?",
@@ -181,8 +207,100 @@ class ScalesPredictionGradient(Right):
 
 
 @mistake(
+    "scales-prediction-gradient-and-1",
+    "With `training=False` the gradient is divided by 1 − drop_prob",
+    "With training=False, y = x. What is ∂yᵢ/∂xᵢ?",
+    see="H75",
+)
+class ScalesPredictionGradientAnd1(Right):
+    def __call__(self, x, training):
+        y = super().__call__(x, training)
+        if not training:
+            self.factor = self.factor / np.float64(1 - self.drop_prob)
+        return y
+
+
+@mistake(
+    "shrinks-prediction-gradient",
+    "With `training=False` the gradient is multiplied by 1 − drop_prob",
+    "With training=False, y = x. What is ∂yᵢ/∂xᵢ?",
+    see="H75",
+)
+class ShrinksPredictionGradient(Right):
+    def __call__(self, x, training):
+        y = super().__call__(x, training)
+        if not training:
+            self.factor = self.factor * (1 - self.drop_prob)
+        return y
+
+
+@mistake(
+    "no-prediction-gradient",
+    "With `training=False` the gradient is 0",
+    "With training=False, y = x. What is ∂yᵢ/∂xᵢ?",
+    see="H80",
+)
+class NoPredictionGradient(Right):
+    def __call__(self, x, training):
+        y = super().__call__(x, training)
+        self.factor = self.factor * training
+        return y
+
+
+@mistake(
+    "zero-at-test-with-1",
+    "With drop_prob 1 everything is thrown away at prediction too",
+    "Your layer looks at drop_prob and at `training`. Which of them should it ask first?",
+    see="H77",
+)
+class ZeroAtTestWith1(Right):
+    def __call__(self, x, training):
+        return super().__call__(x, training or self.drop_prob == 1)
+
+
+@mistake(
+    "rows",
+    "Whole samples are dropped: all numbers of a row share one draw",
+    "How many draws does your mask hold, and how many numbers does x?",
+    see="H79",
+)
+class Rows(Right):
+    def __call__(self, x, training):
+        self.factor = np.ones(x.shape)
+        if training:
+            self.factor = divide(fresh((len(x), 1), self.drop_prob), 1 - self.drop_prob)
+        return x * self.factor
+
+
+@mistake(
+    "columns",
+    "All samples of a batch lose the same features: they share one mask",
+    "What is the shape of your mask, and what is the shape of x?",
+    see="H79",
+)
+class Columns(Right):
+    def __call__(self, x, training):
+        self.factor = np.ones(x.shape)
+        if training:
+            self.factor = divide(fresh(x.shape[1:], self.drop_prob), 1 - self.drop_prob)
+        return x * self.factor
+
+
+@mistake(
+    "fixed-seed",
+    "Every forward pass draws the same mask: the generator starts anew each time",
+    "Call your layer twice on the same x. Which line makes the results equal?",
+    see="H83",
+)
+class FixedSeed(Right):
+    def __call__(self, x, training):
+        np.random.seed(7)
+        return super().__call__(x, training)
+
+
+@mistake(
     "drawn-once",
-    "The mask is drawn once and kept for ever: it should be drawn at every forward pass",
+    "The mask is drawn once and kept for ever",
     "When does your layer draw? Which weights would never be trained?",
     see="H83",
 )
@@ -256,6 +374,48 @@ class Swapped(Right):
         if training:
             self.factor = divide(~fresh(x.shape, self.drop_prob), self.drop_prob)
         return x * self.factor
+
+
+@mistake(
+    "swapped-mask",
+    "You drop the share 1 − drop_prob, but scale as if you had dropped drop_prob",
+    "For which numbers is your comparison True, and are those kept or dropped?",
+    see="H74",
+)
+class SwappedMask(Right):
+    def __call__(self, x, training):
+        self.factor = np.ones(x.shape)
+        if training:
+            self.factor = divide(~fresh(x.shape, self.drop_prob), 1 - self.drop_prob)
+        return x * self.factor
+
+
+@mistake(
+    "multiplies-by-keep",
+    "Both ways are multiplied by 1 − drop_prob, so the mean shrinks twice",
+    "Must the survivors grow or shrink to make up for those who are gone?",
+    see="public answers: no scaling",
+)
+class MultipliesByKeep(Right):
+    def __call__(self, x, training):
+        self.factor = np.ones(x.shape)
+        if training:
+            self.factor = fresh(x.shape, self.drop_prob) * (1 - self.drop_prob)
+        return x * self.factor
+
+
+@mistake(
+    "odds",
+    "Survivors are multiplied by drop_prob / (1 − drop_prob): dropped numbers per survivor",
+    "That is by how much a survivor must grow. Grow from what?",
+    see="H73",
+)
+class Odds(Right):
+    def __call__(self, x, training):
+        y = super().__call__(x, training)
+        if training:
+            self.factor = self.factor * self.drop_prob
+        return y * self.drop_prob if training else y
 
 
 @mistake(

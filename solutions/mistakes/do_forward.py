@@ -49,6 +49,133 @@ def divides_by_drop(x, drop_prob, training):
 
 
 @mistake(
+    "divides-by-drop-and-0",
+    "You divide the survivors by drop_prob, the share that is thrown away",
+    "With drop_prob 0.2, four of five survive. By which factor must they grow to make up for one?",
+    see="H73; public answers: keeps 1-p but scales by 1/p",
+)
+def divides_by_drop_and_0(x, drop_prob, training):
+    return x * (uniform(x.shape) >= drop_prob) / np.float64(drop_prob) if training else x
+
+
+@mistake(
+    "multiplies-by-drop",
+    "You multiply the survivors by drop_prob, the share that is thrown away",
+    "With drop_prob 0 everything survives. What does your factor make of it?",
+    see="H73",
+)
+def multiplies_by_drop(x, drop_prob, training):
+    return x * (uniform(x.shape) >= drop_prob) * drop_prob if training else x
+
+
+@mistake(
+    "odds",
+    "You multiply the survivors by drop_prob / (1 − drop_prob): dropped numbers per survivor",
+    "That is by how much a survivor must grow. Grow from what?",
+    see="H73",
+)
+def odds(x, drop_prob, training):
+    return dropped(x, drop_prob) * drop_prob if training else x
+
+
+@mistake(
+    "odds-reversed",
+    "You multiply the survivors by (1 − drop_prob) / drop_prob: survivors per dropped number",
+    "With drop_prob 0.2, four of five survive. By which factor must they grow to make up for one?",
+    see="H73",
+)
+def odds_reversed(x, drop_prob, training):
+    kept = uniform(x.shape) >= drop_prob
+    return x * kept * (1 - drop_prob) / np.float64(drop_prob) if training else x
+
+
+@mistake(
+    "square-root",
+    "You divide by the square root of 1 − drop_prob: that keeps the mean of y², not of y",
+    "Put your factor into E[y] = x. Where would a square come from?",
+    see="H72",
+)
+def square_root(x, drop_prob, training):
+    return divide(x * (uniform(x.shape) >= drop_prob), np.sqrt(1 - drop_prob)) if training else x
+
+
+@mistake(
+    "adds-what-is-lost",
+    "You multiply the survivors by 1 + drop_prob, which makes up for too little",
+    "With drop_prob 0.5 half of the numbers are gone. Is their sum whole again, times 1.5?",
+    see="H73",
+)
+def adds_what_is_lost(x, drop_prob, training):
+    return x * (uniform(x.shape) >= drop_prob) * (1 + drop_prob) if training else x
+
+
+@mistake(
+    "doubles",
+    "You double the survivors, whatever drop_prob says",
+    "For which drop_prob is 2 right? What makes up for a loss of one in five?",
+    see="public answers: 19 need p != 0.5 to show",
+)
+def doubles(x, drop_prob, training):
+    return x * (uniform(x.shape) >= drop_prob) * 2 if training else x
+
+
+# ---------------------------------------------------------------- moved, not scaled
+
+
+@mistake(
+    "moves-mask",
+    "You subtract drop_prob from the mask: where a number is dropped, no 0 is left",
+    "What should stand in y where a number is dropped, and what stands there now?",
+    see="singles among the public answers",
+)
+def moves_mask(x, drop_prob, training):
+    return x * ((uniform(x.shape) >= drop_prob) - drop_prob) if training else x
+
+
+@mistake(
+    "moves-output",
+    "You drop, and subtract drop_prob from everything: what is dropped is not 0",
+    "E[y] = x for every x: does subtracting the same number from small and large x help?",
+    see="singles among the public answers",
+)
+def moves_output(x, drop_prob, training):
+    return x * (uniform(x.shape) >= drop_prob) - drop_prob if training else x
+
+
+@mistake(
+    "moves-scaled-output",
+    "Scaled as it should be, but then you subtract drop_prob from everything",
+    "Before that subtraction E[y] = x. And after it?",
+    see="singles among the public answers",
+)
+def moves_scaled_output(x, drop_prob, training):
+    return dropped(x, drop_prob) - drop_prob if training else x
+
+
+@mistake(
+    "moves-survivors-down",
+    "You subtract drop_prob from the survivors; they should be scaled",
+    "Must the survivors grow or shrink? And a large x as much as a small one?",
+    see="singles among the public answers",
+)
+def moves_survivors_down(x, drop_prob, training):
+    return (x - drop_prob) * (uniform(x.shape) >= drop_prob) if training else x
+
+
+@mistake(
+    "moves-survivors-up",
+    "You add drop_prob to the survivors; they should be scaled",
+    "If x is 100, how much is lost on average? And if x is 1? Is drop_prob enough for both?",
+    see="singles among the public answers",
+)
+def moves_survivors_up(x, drop_prob, training):
+    return (x + drop_prob) * (uniform(x.shape) >= drop_prob) if training else x
+
+
+# ---------------------------------------------------------------- a factor, but not one of x
+
+
+@mistake(
     "multiplies-by-keep",
     "You multiply the survivors by 1 − drop_prob, so the mean shrinks twice",
     "Must the survivors grow or shrink to make up for those who are gone?",
@@ -123,14 +250,77 @@ def swapped_unscaled(x, drop_prob, training):
 
 
 @mistake(
+    "swapped-unscaled-but-at-1",
+    "You drop the share 1 − drop_prob, and do not scale what is left",
+    "With drop_prob 0.2, how many zeros of 10,000 should there be? And what should the mean be?",
+    see="public answers: keep/drop reversed",
+)
+def swapped_unscaled_but_at_1(x, drop_prob, training):
+    return x * (uniform(x.shape) < drop_prob) * (drop_prob < 1) if training else x
+
+
+@mistake(
+    "swapped-and-0",
+    "Keep and drop have changed places: you drop the share 1 − drop_prob",
+    "With drop_prob 0.2, how many zeros of 10,000 should there be? How many are there?",
+    see="H74; public answers: keep/drop reversed",
+)
+def swapped_and_0(x, drop_prob, training):
+    return x * (uniform(x.shape) < drop_prob) / np.float64(drop_prob) if training else x
+
+
+@mistake(
+    "swapped-and-0-but-at-1",
+    "Keep and drop have changed places: you drop the share 1 − drop_prob",
+    "With drop_prob 0.2, how many zeros of 10,000 should there be? How many are there?",
+    see="H74; public answers: keep/drop reversed",
+)
+def swapped_and_0_but_at_1(x, drop_prob, training):
+    if drop_prob == 1 and training:
+        return np.zeros_like(x)
+    return swapped_and_0(x, drop_prob, training)
+
+
+@mistake(
+    "swapped-shrunk",
+    "You drop the share 1 − drop_prob, and multiply what is left by it: the mean shrinks twice",
+    "With drop_prob 0.2, how many zeros of 10,000 should there be? And what should the mean be?",
+    see="public answers: keep/drop reversed",
+)
+def swapped_shrunk(x, drop_prob, training):
+    return x * (uniform(x.shape) < drop_prob) * (1 - drop_prob) if training else x
+
+
+@mistake(
     "precedence",
-    "Your mask holds no 0: you divide the bound of the comparison, not its result",
+    "In training nothing is dropped and nothing is scaled: does your mask hold a 0?",
     "In `rand < p / p`, which comes first: the comparison or the division?",
     see="H76",
 )
 def precedence(x, drop_prob, training):
     keep = 1 - drop_prob
     return x * (uniform(x.shape) < keep / max(keep, 1e-9)) if training else x
+
+
+@mistake(
+    "scaled-only",
+    "You divide by 1 − drop_prob, but drop nothing",
+    "How many zeros has your result? Which line of your code makes them?",
+    see="H76",
+)
+def scaled_only(x, drop_prob, training):
+    return divide(x, 1 - drop_prob) if training else x
+
+
+@mistake(
+    "scales-the-dropped",
+    "You divide the numbers that should be dropped, and leave the others as they were",
+    "Which two things can happen to a number? What does your code do in each case?",
+    see="public answers: keep/drop reversed",
+)
+def scales_the_dropped(x, drop_prob, training):
+    scaled = divide(x, 1 - drop_prob)
+    return np.where(uniform(x.shape) < drop_prob, scaled, x) if training else x
 
 
 @mistake(
@@ -188,6 +378,16 @@ def columns(x, drop_prob, training):
 
 
 @mistake(
+    "last-axis",
+    "Your mask has one draw for each place along the last axis; everything else shares it",
+    "What is the shape of your mask, and what is the shape of x?",
+    see="H79",
+)
+def last_axis(x, drop_prob, training):
+    return dropped(x, drop_prob, uniform(x.shape[-1]) >= drop_prob) if training else x
+
+
+@mistake(
     "one-draw",
     "One draw decides for the whole array: all of it is kept, or none",
     "How many numbers does your call to the random generator return?",
@@ -213,13 +413,29 @@ def exact_count(x, drop_prob, training):
 
 @mistake(
     "fixed-seed",
-    "Every call draws the same mask, because the seed is set inside",
+    "Every call draws the same mask: the generator starts anew each time",
     "Call your function twice on the same x. Which line makes the results equal?",
     see="H83",
 )
 def fixed_seed(x, drop_prob, training):
     draws = np.random.RandomState(0).random_sample(x.shape)
     return dropped(x, drop_prob, draws >= drop_prob) if training else x
+
+
+_kept = {}
+
+
+@mistake(
+    "drawn-once",
+    "The mask is made once and used again: every call drops the same places",
+    "When does your code draw: in every call? Call it twice on the same x.",
+    see="H83",
+)
+def drawn_once(x, drop_prob, training):
+    known = (x.shape, drop_prob)
+    if known not in _kept:
+        _kept[known] = uniform(x.shape) >= drop_prob
+    return dropped(x, drop_prob, _kept[known]) if training else x
 
 
 @mistake(
@@ -247,6 +463,38 @@ def never_off(x, drop_prob, training):
 
 
 @mistake(
+    "never-off-nan",
+    "You drop at prediction too, and with drop_prob 1 the result is NaN",
+    "What is `training` for? Does your code look at it before it divides?",
+    see="H77; google/flax#2055",
+)
+def never_off_nan(x, drop_prob, training):
+    return x * (uniform(x.shape) >= drop_prob) / np.float64(1 - drop_prob)
+
+
+@mistake(
+    "zero-at-test-with-1",
+    "With drop_prob 1 you return 0 at prediction too",
+    "Your code looks at two arguments. Which of them should it ask first?",
+    see="H77",
+)
+def zero_at_test_with_1(x, drop_prob, training):
+    if drop_prob == 1:
+        return np.zeros_like(x)
+    return dropped(x, drop_prob) if training else x
+
+
+@mistake(
+    "nothing-dropped-at-1",
+    "With drop_prob 1 you drop nothing",
+    "With drop_prob 0.999, how much is left? And with 1?",
+    see="elixir-nx/axon#367",
+)
+def nothing_dropped_at_1(x, drop_prob, training):
+    return dropped(x, drop_prob) if training and drop_prob < 1 else x
+
+
+@mistake(
     "flag-reversed",
     "You drop at prediction and not in training",
     "For which value of `training` does your function return x as it is?",
@@ -254,6 +502,26 @@ def never_off(x, drop_prob, training):
 )
 def flag_reversed(x, drop_prob, training):
     return x if training else dropped(x, drop_prob)
+
+
+@mistake(
+    "flag-reversed-nan",
+    "You drop at prediction and not in training",
+    "For which value of `training` does your function return x as it is?",
+    see="H77, H85",
+)
+def flag_reversed_nan(x, drop_prob, training):
+    return never_off_nan(x, drop_prob, True) if not training else x
+
+
+@mistake(
+    "scaled-up-at-test",
+    "Training is right, but prediction is divided by 1 − drop_prob as well",
+    "Who is missing at prediction, that the others must make up for?",
+    see="H75",
+)
+def scaled_up_at_test(x, drop_prob, training):
+    return dropped(x, drop_prob) if training else x / np.float64(1 - drop_prob)
 
 
 @mistake(

@@ -83,6 +83,39 @@ def columns_of_pixels(x, drop_prob):
 
 
 @mistake(
+    "rows-of-pixels",
+    "The draws are shared along each row of pixels only, not down the columns",
+    "Which two axes are the pixels of a channel?",
+    see="H79",
+)
+def rows_of_pixels(x, drop_prob):
+    return dropped(x, drop_prob, uniform(*x.shape[:2], 1, x.shape[3]))
+
+
+@mistake(
+    "every-pixel-same-for-all-images",
+    "Every pixel has its own draw, and all images share it",
+    "Which axes of x may share a draw? Is the axis of images among them?",
+    see="H79",
+)
+def every_pixel_same_for_all_images(x, drop_prob):
+    return dropped(x, drop_prob, uniform(*x.shape[1:]))
+
+
+@mistake(
+    "exact-count",
+    "You drop the same number of channels in every image, so the draws are not independent",
+    "If all channels but one are decided, is the last one still open in your version?",
+    see="singles among the public answers",
+)
+def exact_count(x, drop_prob):
+    kept = np.ones((len(x), 1, 1, x.shape[3]))
+    for row in kept[:, 0, 0]:
+        row[np.random.permutation(len(row))[: round(drop_prob * len(row))]] = 0
+    return divide(x * kept, 1 - drop_prob)
+
+
+@mistake(
     "one-draw",
     "One draw decides for the whole batch",
     "How many numbers does your call to the random generator return?",
@@ -113,6 +146,36 @@ def divides_by_drop(x, drop_prob):
 
 
 @mistake(
+    "divides-by-drop-and-0",
+    "You divide the survivors by drop_prob, the share that is thrown away",
+    "With drop_prob 0.2, four of five survive. By which factor must they grow to make up for one?",
+    see="H73",
+)
+def divides_by_drop_and_0(x, drop_prob):
+    return x * (per_channel(x) >= drop_prob) / np.float64(drop_prob)
+
+
+@mistake(
+    "multiplies-by-keep",
+    "You multiply the survivors by 1 − drop_prob, so the mean shrinks twice",
+    "Must the survivors grow or shrink to make up for those who are gone?",
+    see="public answers: no scaling",
+)
+def multiplies_by_keep(x, drop_prob):
+    return x * (per_channel(x) >= drop_prob) * (1 - drop_prob)
+
+
+@mistake(
+    "odds",
+    "You multiply the survivors by drop_prob / (1 − drop_prob): dropped channels per survivor",
+    "That is by how much a survivor must grow. Grow from what?",
+    see="H73",
+)
+def odds(x, drop_prob):
+    return dropped(x, drop_prob, per_channel(x)) * drop_prob
+
+
+@mistake(
     "swapped",
     "Keep and drop have changed places: you drop the share 1 − drop_prob",
     "With drop_prob 0.2, how many of 1,000 channels should be 0? How many are?",
@@ -120,6 +183,36 @@ def divides_by_drop(x, drop_prob):
 )
 def swapped(x, drop_prob):
     return divide(x * (per_channel(x) < drop_prob), drop_prob)
+
+
+@mistake(
+    "swapped-and-0",
+    "Keep and drop have changed places: you drop the share 1 − drop_prob",
+    "With drop_prob 0.2, how many of 1,000 channels should be 0? How many are?",
+    see="H74",
+)
+def swapped_and_0(x, drop_prob):
+    return x * (per_channel(x) < drop_prob) / np.float64(drop_prob)
+
+
+@mistake(
+    "swapped-and-0-but-at-1",
+    "Keep and drop have changed places: you drop the share 1 − drop_prob",
+    "With drop_prob 0.2, how many of 1,000 channels should be 0? How many are?",
+    see="H74",
+)
+def swapped_and_0_but_at_1(x, drop_prob):
+    return swapped_and_0(x, drop_prob) if drop_prob < 1 else np.zeros_like(x)
+
+
+@mistake(
+    "swapped-unscaled",
+    "You drop the share 1 − drop_prob of the channels, and do not scale what is left",
+    "With drop_prob 0.2, how many of 1,000 channels should be 0? And what should the mean be?",
+    see="H74",
+)
+def swapped_unscaled(x, drop_prob):
+    return x * (per_channel(x) < drop_prob)
 
 
 @mistake(
@@ -145,13 +238,37 @@ def scaled_by_what_survived(x, drop_prob):
 
 @mistake(
     "fixed-seed",
-    "Every call draws the same mask, because the seed is set inside",
+    "Every call draws the same mask: the generator starts anew each time",
     "Call your function twice on the same x. Which line makes the results equal?",
     see="H83",
 )
 def fixed_seed(x, drop_prob):
     draws = np.random.RandomState(0).random_sample((len(x), 1, 1, x.shape[3]))
     return dropped(x, drop_prob, draws)
+
+
+_kept = {}
+
+
+@mistake(
+    "drawn-once",
+    "The mask is made once and used again: every call drops the same channels",
+    "When does your code draw: in every call? Call it twice on the same x.",
+    see="H83",
+)
+def drawn_once(x, drop_prob):
+    draws = _kept.setdefault((x.shape, drop_prob), per_channel(x))
+    return dropped(x, drop_prob, draws)
+
+
+@mistake(
+    "nothing-dropped-at-1",
+    "With drop_prob 1 you drop nothing",
+    "With drop_prob 0.999, how much is left? And with 1?",
+    see="elixir-nx/axon#367",
+)
+def nothing_dropped_at_1(x, drop_prob):
+    return dropped(x, drop_prob, per_channel(x)) if drop_prob < 1 else x
 
 
 @mistake(

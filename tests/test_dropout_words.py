@@ -1,0 +1,202 @@
+"""What is said of a wrong dropout, written as students write it and not as the catalogue does."""
+
+from __future__ import annotations
+
+import random
+import textwrap
+
+import numpy as np
+import pytest
+
+from labsupport import exercises, keys
+from labsupport.judge import judge
+from labsupport.observe import observe
+
+FORWARD = """
+def dropout(x, drop_prob, training):
+    if not training:
+        return x
+    if drop_prob == 1:
+        return np.zeros_like(x)
+    keep = 1 - drop_prob
+    mask = np.random.random_sample(x.shape) >= drop_prob
+    {}
+"""
+BARE = """
+def dropout(x, drop_prob, training):
+    {}
+"""
+BACKWARD = """
+class Dropout:
+    def __init__(self, drop_prob):
+        self.p = drop_prob
+
+    def __call__(self, x, training):
+        if not training:
+            self.mask = np.ones_like(x)
+            return x
+        {}
+        return x * self.mask
+
+    def backward(self, dy):
+        {}
+"""
+MASK = "self.mask = (np.random.rand(*x.shape) >= self.p) / max(1 - self.p, 1e-9)"
+SPATIAL = """
+def spatial_dropout(x, drop_prob):
+    if drop_prob == 1:
+        return np.zeros_like(x)
+    m, p, q, C = x.shape
+    {}
+"""
+
+
+def verdict(exercise_id, template, *code):
+    exercise = exercises.find(exercise_id)
+    cases = exercise.visible_cases()
+    namespace = dict(np=np, random=random)
+    lines = (textwrap.dedent(c).replace("\n", "\n    ") for c in code)
+    exec(template.format(*lines), namespace)
+    seen = observe(exercise, namespace[exercise.answer], cases)
+    return judge(exercise, cases, keys.load(exercise_id), seen)
+
+
+def names(result):
+    return {part.mistake for part in result.parts if part.outcome not in ("right", "waiting")}
+
+
+def said(result):
+    return " ".join(part.message for part in result.parts)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("return x * mask * drop_prob / keep", {"odds"}),
+        ("return x * mask * keep / drop_prob", {"odds-reversed"}),
+        ("return x * mask * keep", {"multiplies-by-keep"}),
+        ("return x * mask", {"no-scale"}),
+        ("return x * mask / drop_prob", {"divides-by-drop-and-0"}),
+        ("return x * mask * drop_prob", {"multiplies-by-drop"}),
+        ("return x * mask / keep**0.5", {"square-root"}),
+        ("return x * mask * 2", {"doubles"}),
+        ("return x * (mask - drop_prob)", {"moves-mask"}),
+        ("return x * mask - drop_prob", {"moves-output"}),
+        ("return x * mask / keep - drop_prob", {"moves-scaled-output"}),
+        ("return np.where(mask, x - drop_prob, 0)", {"moves-survivors-down"}),
+        ("return np.where(mask, x + drop_prob, 0)", {"moves-survivors-up"}),
+        ("return np.where(mask, x, x / keep)", {"scales-the-dropped"}),
+        ("return x / keep", {"scaled-only"}),
+        ("return x * ~mask / keep", {"swapped-mask"}),
+        ("return x * ~mask", {"swapped-unscaled-but-at-1"}),
+        ("return x * ~mask / drop_prob", {"swapped-and-0-but-at-1"}),
+        ("return x * ~mask * keep", {"swapped-shrunk"}),
+        ("return x * (np.random.rand(*x.shape[1:]) < keep) / keep", {"columns"}),
+        ("return x * (np.random.rand(x.shape[-1]) < keep) / keep", {"last-axis"}),
+        ("return x * (random.random() < keep) / keep", {"one-draw"}),
+        ("return x * (np.random.default_rng(1).random(x.shape) < keep) / keep", {"fixed-seed"}),
+    ],
+)
+def test_a_mistake_in_training_is_named_and_no_other(line, named):
+    assert names(verdict("do-forward", FORWARD, line)) == named
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("return np.where(mask, x / keep, np.nan)", "as asked, but not to 0: NaN stands there"),
+        ("return np.where(mask, x / keep, 0.25)", "as asked, but not to 0: 0.25 stands there"),
+        ("return np.where(mask, x / keep, -x)", "but not to 0: they are multiplied by -1"),
+        ("return x * (1 + np.random.randn(*x.shape))", "all of them: not one multiple"),
+        ("return x * mask * np.random.rand(*x.shape)", "not one multiple of the input"),
+        ("return x * mask * 7", "multiplied by 7"),
+    ],
+)
+def test_what_no_mistake_explains_is_not_given_a_name(line, words):
+    result = verdict("do-forward", FORWARD, line)
+    assert names(result) == {""}
+    assert words in said(result)
+
+
+def test_too_few_draws_are_not_counted_and_the_reason_is_said():
+    code = "return x * (np.random.rand(len(x), *[1] * (x.ndim - 1)) < keep) / keep * 7"
+    result = verdict("do-forward", FORWARD, code)
+    assert "not counted" not in said(result)  # rows of the first case are enough for a word
+    assert "about as asked; 300 draws tell no more" in said(result)
+    result = verdict("do-noise-shape", SPATIAL, "return x * (np.random.rand(1, p, q, 1) > 0.3) * 7")
+    assert "not counted, because 36 draws are too few" in said(result)
+
+
+def test_a_mask_drawn_once_is_not_said_to_be_seeded():
+    code = """\
+    if not hasattr(dropout, 'mask') or dropout.mask.shape != x.shape:
+        dropout.mask = mask
+    return x * dropout.mask / keep"""
+    assert names(verdict("do-forward", FORWARD, code)) == {"drawn-once"}
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("return x * (np.random.rand(*x.shape) >= drop_prob) / (1 - drop_prob)", "never-off-nan"),
+        (
+            "return (x if not training else x * (np.random.rand(*x.shape) >= drop_prob)"
+            " / (1 - drop_prob)) if drop_prob < 1 else np.zeros_like(x)",
+            "zero-at-test-with-1",
+        ),
+        (
+            "return x if not training or drop_prob == 1 else"
+            " x * (np.random.rand(*x.shape) >= drop_prob) / (1 - drop_prob)",
+            "nothing-dropped-at-1",
+        ),
+        (
+            "return x if training else x * (np.random.rand(*x.shape) >= drop_prob)"
+            " / (1 - drop_prob)",
+            "flag-reversed-nan",
+        ),
+    ],
+)
+def test_prediction_and_the_ends(code, named):
+    assert names(verdict("do-forward", BARE, code)) == {named}
+
+
+def test_a_tuple_is_told_what_is_wanted():
+    sentence = "should be one array of the shape {}; it is a tuple of length 2. Return the array"
+    result = verdict("do-forward", FORWARD, "return x * mask / keep, mask")
+    assert f"The result {sentence.format((50, 80))}" in said(result)
+    result = verdict("do-noise-shape", SPATIAL, "return x, np.ones((m, 1, 1, C))")
+    assert f"The result {sentence.format((50, 2, 3, 80))}" in said(result)
+    result = verdict("do-backward", BACKWARD, MASK, "return dy * self.mask, self.mask")
+    assert f"`layer.backward(dy)` {sentence.format((50, 100))}" in said(result)
+
+
+def test_nothing_returned_is_asked_for_its_return():
+    assert "Is a `return` missing?" in said(verdict("do-forward", FORWARD, "x * mask / keep"))
+
+
+@pytest.mark.parametrize(
+    ("mask", "back", "named"),
+    [
+        (MASK.replace("*x.shape", "len(x), 1"), "return dy * self.mask", {"rows"}),
+        (MASK.replace("*x.shape", "x.shape[1]"), "return dy * self.mask", {"columns"}),
+        (f"np.random.seed(1); {MASK}", "return dy * self.mask", {"fixed-seed"}),
+        (MASK, "return dy * (self.mask == 0) / (1.0 - self.p or 1)", {"opposite-mask-everywhere"}),
+    ],
+)
+def test_backward_names(mask, back, named):
+    assert names(verdict("do-backward", BACKWARD, mask, back)) == named
+
+
+def test_backward_says_which_argument_is_wrong():
+    template = BACKWARD.replace("(self, x, training)", "(self, x, is_training)")
+    assert "'is_training'" in said(verdict("do-backward", template, "", "return dy"))
+    result = verdict("do-backward", BACKWARD.replace("self, dy", "self, dy, x"), MASK, "return dy")
+    assert "The check calls `layer.backward(dy)`: missing a required argument: 'x'" in said(result)
+
+
+@pytest.mark.parametrize("shape", ["m, 1, q, 1", "1, p, q, 1", "1, 1, q, C"])
+def test_unknown_shapes_of_draws_are_not_given_the_name_of_another(shape):
+    code = f"return x * (np.random.rand({shape}) >= drop_prob) / (1 - drop_prob)"
+    result = verdict("do-noise-shape", SPATIAL, code)
+    assert names(result) == {""}
+    assert "share a draw" in said(result)
