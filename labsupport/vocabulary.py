@@ -59,7 +59,8 @@ class Elsewhere(Exception):
     """An answer that lives in another process failed there; carries the trouble noted there."""
 
     def __init__(self, trouble: Trouble):
-        super().__init__(trouble.text)
+        _kind, _colon, words = trouble.text.partition(": ")
+        super().__init__(words if trouble.kind == "raised" else trouble.text)
         self.trouble = trouble
 
 

@@ -48,6 +48,10 @@ class Mirror:
 
     # ------------------------------------------------------------ telling
 
+    def is_larger(self) -> bool:
+        """Whether operations have come to this graph since the other side last knew it."""
+        return len(self.known) < self.graph.version
+
     def grown(self) -> dict[str, Any]:
         """What has come to this graph since the last time, for the other side's `take`."""
         said: dict[str, Any] = {}
