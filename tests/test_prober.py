@@ -1,0 +1,189 @@
+"""Probes beside a submission: the verdicts are those of `check`, and nothing can be forged.
+
+A file of its own, so that another worker can take it.
+"""
+
+from __future__ import annotations
+
+import pytest
+from grading_tools import LIMITS, SEED, TENSORFLOW, graded, key_of, open_box, parts, points
+
+from labsupport import exercises
+from labsupport.authoring import catalogue
+from labsupport.grading import fresh, program, sandbox, trial
+from labsupport.grading.stacks import kind_of, where_probed
+
+ADD = exercises.find("cd-add")
+COUNTER = exercises.find("cd-counter")
+
+
+@pytest.fixture(scope="module")
+def box():
+    with open_box(TENSORFLOW) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def box_with_solutions():
+    solutions = sandbox.PROJECT / "solutions"
+    with sandbox.Sandbox("tf1", mode="bubblewrap", also=[solutions]) as box:
+        yield box
+
+
+BESIDE = [
+    e
+    for lesson in exercises.LESSONS
+    if kind_of(lesson) == "tf1"
+    for e in exercises.of_lesson(lesson)
+    if where_probed(e) == "beside"
+]
+
+
+@pytest.mark.parametrize("exercise", BESIDE, ids=[e.id for e in BESIDE])
+def test_verdicts_are_those_of_check(box_with_solutions, exercise):
+    """Every known mistake is named, every right variant gets all points, on hidden cases."""
+    key = key_of(exercise.lesson).key(exercise.id)
+    known = catalogue.read(exercise.id)
+    start = "from labsupport.authoring import catalogue\n"
+    start += f"known = catalogue.read({exercise.id!r})\n{exercise.answer} = "
+    wrong = []
+
+    def verdict(source):
+        cell = program.ProgramCell("cell 1", start + source, "added")
+        tried = trial.attempt(
+            program.Program(exercise.lesson, (cell,)),
+            box_with_solutions,
+            [exercise],
+            {exercise.id: fresh.hidden_cases(exercise, SEED)},
+            sandbox.Limits(),
+        )
+        cases = fresh.hidden_cases(exercise, SEED)
+        return trial.judge(exercise, cases, key, tried.seen[exercise.id])
+
+    for mistake in known.mistakes:
+        found = verdict(f"next(m.answer for m in known.mistakes if m.id == {mistake.id!r})")
+        named = {part.mistake for part in found.parts if part.mistake}
+        if found.points == found.max_points or not (
+            named and named <= {mistake.id, *mistake.same_as}
+        ):
+            wrong.append((mistake.id, named, found.parts[0].message))
+    for title in known.variants:
+        found = verdict(f"known.variants[{title!r}]")
+        if found.points != found.max_points:
+            wrong.append((title, [part.message for part in found.parts]))
+    assert not wrong
+
+
+# ---------------------------------------------------------------- forging
+
+#: Says of itself what a right answer's observation says, and goes on answering in its stead.
+FORGERY = """\
+import os, socket
+import numpy as np
+from labsupport.exercises.control_dependencies import KEPT, NOT_TRAINED
+from labsupport.grading import wire
+
+values = {"count": np.array([0.0, 2.0]), "reading": KEPT, "training": NOT_TRAINED}
+frame = wire.pack({"values": {**values, "inputs": "unchanged"}, "trouble": None, "note": ""})
+
+def forge():
+    os.write(LINE, frame)
+    line = socket.socket(fileno=os.dup(LINE))
+    while True:
+        wire.receive(line)
+        values["count"] = np.array([0.0, 5.0])
+        wire.send(line, frame)
+
+def count_runs(y):
+    forge()
+    return y, tf.Variable(0.0, name="count")
+"""
+HONEST = FORGERY.replace("    forge()\n", "")
+
+
+@pytest.mark.parametrize("line", [3, 4])
+def test_a_forged_observation_earns_nothing(box, line):
+    honest = graded(box, TENSORFLOW, HONEST)
+    forged = graded(box, TENSORFLOW, FORGERY.replace("LINE", str(line)))
+    assert points(forged, "cd-counter") <= points(honest, "cd-counter") < COUNTER.points
+    assert parts(forged, "cd-counter")[3].points == 0
+
+
+PATCHES = {
+    "the probe": "import labsupport.exercises.control_dependencies as c\n"
+    "c._counter_probe = lambda *a: {}\n",
+    "the mirror": "import labsupport.grading.mirror as m\nm.Mirror.grown = lambda self: {}\n",
+    "the session": "from tensorflow.python.client import session\n"
+    "session.BaseSession.run = lambda *a, **k: 7.0\n",
+    "what a wire carries": "from labsupport.grading import wire\n"
+    "wire.pack = lambda *a: wire.HEAD.pack(4, 0) + b'null'\n",
+}
+
+
+@pytest.mark.parametrize("what", PATCHES)
+def test_what_a_submission_replaces_is_replaced_for_itself_only(box, what):
+    assert graded(box, TENSORFLOW, PATCHES[what], HONEST).points <= points(
+        graded(box, TENSORFLOW, HONEST), "cd-counter"
+    )
+
+
+RIGHT = """\
+def add_after(x, y, new):
+    with tf.control_dependencies([tf.assign(x, new)]):
+        return x + y
+"""
+BODY = "def add_after(x, y, new):\n"
+HOSTILE = {
+    "a loop that never ends": BODY + "    return tf.while_loop(lambda i: i < 1.0, "
+    "lambda i: i * 1.0, [tf.constant(0.0)])\n",
+    "too large a graph": BODY + "    for _ in range(21_000):\n        tf.no_op()\n"
+    "    return x + y\n",
+    "too much memory": BODY + "    return tf.reduce_sum(tf.zeros([1 << 34])) + x + y\n",
+    "its own end": BODY + "    import os\n    os._exit(0)\n",
+    "noise": BODY + "    import os\n    os.write(4, os.urandom(1 << 16))\n    return x + y\n",
+    "no line left": BODY + "    import os\n    os.closerange(3, 64)\n    return x + y\n",
+    "a file of the prober's": BODY + "    here = tf.io.read_file('/proc/self/environ')\n"
+    "    with tf.control_dependencies([tf.io.write_file('/proc/self/mem', here)]):\n"
+    "        return x + y\n",
+    "a function of the prober's": BODY + "    return tf.raw_ops.PyFunc(\n"
+    "        input=[y], token='pyfunc_0', Tout=[tf.float32])[0]\n",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_graph_costs_itself(box, what):
+    result = graded(box, TENSORFLOW, HOSTILE[what], *others(), limits=LIMITS)
+    assert points(result, "cd-add") == 0
+    assert points(result, "cd-counter") == COUNTER.points
+    assert points(graded(box, TENSORFLOW, RIGHT), "cd-add") == ADD.points
+
+
+def others() -> list[str]:
+    """A right answer to another exercise of the lesson."""
+    solved = program.solved(TENSORFLOW).cells
+    return [cell.source for cell in solved if "def count_runs(" in cell.source]
+
+
+# ---------------------------------------------------------------- what is carried
+
+
+CARRIED = {
+    "functions in Python": BODY + "    with tf.control_dependencies([tf.assign(x, new)]):\n"
+    "        given = [x.read_value(), y]\n"
+    "    return tf.numpy_function(lambda a, b: a + b, given, tf.float32)\n",
+    "a condition": BODY
+    + "    late = tf.cond(tf.constant(True), lambda: 1 * new, lambda: 2 * new)\n"
+    "    with tf.control_dependencies([tf.assign(x, late)]):\n        return x + y\n",
+    "a loop": BODY + "    with tf.control_dependencies([tf.assign(x, new)]):\n"
+    "        start = [tf.constant(0), tf.zeros_like(y)]\n"
+    "        _, n = tf.while_loop(lambda i, n: i < 4, lambda i, n: (i + 1, n + y / 4), start)\n"
+    "        return x + n\n",
+    "a reference variable": BODY + "    z = tf.Variable(y, use_resource=False, "
+    "trainable=False, validate_shape=False)\n"
+    "    with tf.control_dependencies([tf.assign(x, new)]):\n        return x + y + 0 * new\n",
+}
+
+
+@pytest.mark.parametrize("what", CARRIED)
+def test_unusual_right_answers_get_all_points(box, what):
+    assert points(graded(box, TENSORFLOW, CARRIED[what]), "cd-add") == ADD.points
