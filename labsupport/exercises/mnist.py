@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from labsupport.exercises.common import batch, call, pair
-from labsupport.exercises.tf_common import Trial, trial
+from labsupport.exercises.tf_common import Trial, _about_running, trial
 from labsupport.observe import plain
-from labsupport.vocabulary import Case, Exercise, Odd, Part
+from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
 
 LESSON = "07_mnist"
 
@@ -107,8 +107,10 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _one_or_several(t: Trial, step: Any) -> Any:
-    """What can be run: an operation, a tensor, or a list of such."""
+    """What can be run: an operation, a tensor, or a list of such, the empty UPDATE_OPS too."""
     if isinstance(step, (list, tuple)):
+        if not step:
+            return []
         wanted = [one for one in step if one is not None and one not in ([], ())]
         if wanted:
             return [_one_or_several(t, one) for one in wanted]
@@ -189,17 +191,21 @@ TRAIN_STEP = Exercise(
 
 
 def _audit_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, layers, frozen=()):
-        """layers: normalized layers by name, with what each is told about training."""
+    def case(case_id, title, layers, frozen=(), zero=""):
+        """layers: normalized layers by name, with what each is told about training.
+
+        frozen: those whose updates change nothing; zero: the one whose means start at 0.
+        """
         d = int(rng.randint(5, 8))
         widths = rng.permutation(np.arange(3, 9))[: len(layers)]
-        inputs = dict(images=batch(rng, 10, d), layers=layers, widths=widths, frozen=frozen)
-        return Case(case_id, title, inputs)
+        how = dict(layers=layers, widths=widths, frozen=frozen, zero=zero)
+        return Case(case_id, title, dict(images=batch(rng, 10, d), **how))
 
     first, *rest = (f"norm_{c}" for c in rng.permutation(list("abcdefgh")))
+    two = {rest[0]: False, first: True, rest[1]: False}
     return [
-        case("two", "two layers stand still", {rest[0]: False, first: True, rest[1]: False}),
-        case("none", "no layer stands still", {rest[2]: True, first: True}),
+        case("two", "a network in which two layers stand still", two, zero=max(rest[:2])),
+        case("none", "a network in which no layer stands still", {rest[2]: True, first: True}),
         case(
             "idle",
             "a layer whose updates run and change nothing",
@@ -227,7 +233,7 @@ def _builder(tf: Any, inputs: Mapping[str, Any], runs: list[bool]) -> Callable[[
                 h,
                 training=training if told else False,
                 momentum=1.0 if name in inputs["frozen"] else 0.9,
-                moving_mean_initializer=tf.constant_initializer(0.5),
+                moving_mean_initializer=tf.constant_initializer(0.5 * (name != inputs["zero"])),
                 name=name,
             )
             h = tf.nn.elu(h)
@@ -240,21 +246,31 @@ def _audit_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     runs: list[bool] = []
     with trial() as t:
         build = _builder(t.tf, inputs, runs)
-        found = call(answer, build, inputs["images"], name="still_layers")
+        try:
+            found = call(answer, build, inputs["images"], name="still_layers")
+        except t.tf.errors.OpError as error:
+            raise Unusable(_about_running(error)) from None
+        left = "the network is in it" if t.variables() else "left as it was"
     if any(runs):
         ran = "the network ran in training mode"
     else:
         ran = "the network never ran in training mode" if runs else "the network never ran"
-    return {"layers": _layer_names(found), "ran": ran}
+    return {"layers": _layer_names(found), "ran": ran, "the graph that is there": left}
 
 
 def _layer_names(found: Any) -> str:
-    """Layers as one string in order; variables are taken for their layers."""
+    """Names as one string in order."""
     if isinstance(found, str):
         found = [found]
+    wanted = "It should return a list of names"
+    if found is None:
+        raise Unusable(f"{wanted}; it returns None. Is a `return` missing?")
     if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
-        return Odd(f"{plain(found)}" if isinstance(plain(found), str) else "a number")
-    names = {str(name).split(":")[0].split("/moving_")[0] for name in found}
+        what = plain(found)
+        raise Unusable(f"{wanted}; it returns {what if isinstance(what, str) else 'a number'}.")
+    names = list(np.ravel(found)) if isinstance(found, np.ndarray) else list(found)
+    if not all(isinstance(name, str) for name in names):
+        raise Unusable(f"{wanted}; some of what it returns are no strings.")
     return ", ".join(sorted(names)) or "none"
 
 
@@ -264,12 +280,17 @@ AUDIT = Exercise(
     title="Which layers stand still?",
     answer="still_layers",
     parts=(
-        Part("finds", 2, "finds the layers that stand still", ("two/*",)),
+        Part(
+            "finds",
+            2,
+            "finds the layers that stand still",
+            ("two/layers", "two/ran", "two/inputs"),
+        ),
         Part(
             "evidence",
             2,
-            "goes by what moves, and accuses nobody else",
-            ("none/*", "idle/*"),
+            "goes by what moves, in a graph of its own, and accuses nobody else",
+            ("none/*", "idle/*", "two/the graph that is there"),
             ("finds",),
         ),
     ),
@@ -294,12 +315,12 @@ AUDIT = Exercise(
 def _bug_cases(rng: np.random.RandomState) -> list[Case]:
     def case(case_id, title, n, d):
         inputs = {name: batch(rng, n, d).astype(np.float32) for name in ("x1", "x2")}
-        return Case(case_id, title, {**inputs, "mode": case_id})
+        return Case(case_id, title, {**inputs, "mode": case_id, "seed": int(rng.randint(1000))})
 
     d = int(rng.randint(6, 9))
     return [
-        case("training", "in training", 12, d),
-        case("prediction", "in prediction", 40, d + 3),
+        case("training", "a network in training", 12, d),
+        case("prediction", "a network in prediction", 40, d + 3),
     ]
 
 
@@ -324,12 +345,39 @@ class _Built:
     def values(self) -> list[np.ndarray]:
         return self.t.run(self.variables)
 
+    def kernels(self) -> list[Any]:
+        """The trained matrices, in the order of their making; a γ of one row is none."""
+        return [
+            v
+            for v in self.variables
+            if v.name in self.trained and v.shape.ndims == 2 and v.shape[0] > 1
+        ]
+
+    def give_weights(self, seed: int) -> None:
+        """Give each kernel weights that the right network gets too."""
+        for kernel in self.kernels():
+            n, k = kernel.shape.as_list()
+            self.t.set(kernel, np.random.RandomState(seed + n).randn(n, k) / np.sqrt(n))
+
 
 def _bug_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     with trial() as t:
         built = _Built(t, answer, inputs["x1"])
         look = _in_training if inputs["mode"] == "training" else _in_prediction
-        return look(built, inputs["x1"], inputs["x2"])
+        begins = _variances(t.run(built.kernels()))
+        built.give_weights(inputs["seed"])
+        found = look(built, inputs["x1"], inputs["x2"])
+        return {"weights": begins, **found} if look is _in_training else found
+
+
+def _variances(kernels: list[np.ndarray]) -> str:
+    """Shapes of the kernels; for the hidden ones, whose many weights tell, how they start too."""
+    if not kernels:
+        return "no kernels"
+    *hidden, last = [f"{n} × {k}" for n, k in (kernel.shape for kernel in kernels)]
+    starts = (round(len(kernel) * float(kernel.var())) for kernel in kernels)
+    parts = [f"{shape} with variance {v} / n" for shape, v in zip(hidden, starts, strict=False)]
+    return "kernels of " + ", ".join([*parts, last])
 
 
 def _in_training(built: _Built, x1: np.ndarray, x2: np.ndarray) -> dict[str, Any]:
@@ -338,25 +386,36 @@ def _in_training(built: _Built, x1: np.ndarray, x2: np.ndarray) -> dict[str, Any
     once = built.values()
     moved = [i for i, (a, b) in enumerate(zip(start, once, strict=True)) if _differs(a, b)]
     built.update(x1, 100)  # by now they have reached the statistics of x1
-    states = ([state[i] for i in moved] for state in (start, once, built.values()))
+    end = built.values()
+    states = ([state[i] for i in moved] for state in (start, once, end))
+    still = [
+        a
+        for v, a, b in zip(built.variables, start, end, strict=True)
+        if v.name not in built.trained and a.ndim == 1 and not _differs(a, b)
+    ]
     here = built.run(x1, training=True)
     mates = built.run(np.vstack([x1[:1], x2[1:]]), training=True)
     return {
         "logits": f"of shape {here.shape}",
-        "statistics": _sizes([start[i] for i in moved], built.updates),
+        "statistics": _sizes([start[i] for i in moved], still, built.updates),
         "optimizer": _left_alone({built.variables[i].name for i in moved} & built.trained),
         "momentum": _momentum(*states),
         "batch": "depends on the batch" if _apart(here[:1], mates[:1]) else "as if it were alone",
         "scale": _scale(here, built.run(3 * x1 + 2, training=True)),
+        "output": here,
     }
 
 
-def _sizes(moved: list[np.ndarray], updates: list[Any]) -> str:
+def _sizes(moved: list[np.ndarray], still: list[np.ndarray], updates: list[Any]) -> str:
     if not moved:
         there = "update operations run and change nothing" if updates else "no update operations"
         return f"none moves: {there}"
-    sizes = [array.size for array in moved]
-    return " and ".join(f"{sizes.count(n)} of {n} numbers move" for n in sorted(set(sizes)))
+    return " and ".join(
+        f"{sizes.count(n)} with {n} numbers each {verb}"
+        for arrays, verb in ((moved, "move"), (still, "stand still"))
+        for sizes in [[array.size for array in arrays]]
+        for n in sorted(set(sizes))
+    )
 
 
 def _left_alone(trained: set[str]) -> str:
@@ -441,6 +500,7 @@ FIND_THE_BUG = Exercise(
         "else in the listing can stay as it is.",
     ),
     limit=LIMIT,
+    **PRECISION,
 )
 
 
@@ -457,10 +517,8 @@ def _restore_cases(rng: np.random.RandomState) -> list[Case]:
         )
 
     return [
-        case("fresh", "into a fresh graph", (5, 6, 3)),
-        case(
-            "started", "into a graph that was initialized first", (4, 5, 2), initialize_first=True
-        ),
+        case("fresh", "a restore into a fresh graph", (5, 6, 3)),
+        case("started", "a restore into an initialized graph", (4, 5, 2), initialize_first=True),
         case("earlier", "the earlier of two checkpoints", (6, 4, 3), save_twice=True),
         case("none", "a network without batch norm", (4, 6, 2), momentum=0.0),
     ]
@@ -473,12 +531,29 @@ def _restore_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         with trial() as t:
             update = _updating(t, inputs)
             update("x1"), update("x2")
-            call(save, t.session, path, name="save_network")
+            _call(save, t.session, path, "save_network")
             if inputs["save_twice"]:
                 update("x3")
-                call(save, t.session, path + "-later", name="save_network")
+                _call(save, t.session, path + "-later", "save_network")
         with trial() as t:
             return _restored(t, restore, path, inputs)
+
+
+def _call(function: Any, session: Any, path: str, name: str) -> None:
+    """Call one of the two functions; TensorFlow's errors about Savers in plain words."""
+    try:
+        call(function, session, path, name=name)
+    except (TypeError, ValueError) as error:
+        if "not a valid checkpoint" in str(error) and name == "save_network":
+            words = "The first function of the pair restores; it is called to save."
+        elif "not a valid checkpoint" in str(error):
+            there = ", ".join(sorted(file.name for file in Path(path).parent.iterdir()))
+            words = f"There is no checkpoint at `path`; in its folder is: {there or 'nothing'}."
+        elif "Cannot interpret feed_dict key" in str(error):
+            words = "This Saver belongs to another graph than the session."
+        else:
+            raise
+        raise type(error)(words).with_traceback(error.__traceback__) from None
 
 
 def _updating(t: Trial, inputs: Mapping[str, Any]) -> Callable[[str], Any]:
@@ -496,7 +571,7 @@ def _restored(t: Trial, restore: Any, path: str, inputs: Mapping[str, Any]) -> d
     variables, statistics = t.tf.global_variables(), _statistics(t.tf)
     if inputs["initialize_first"]:
         t.session.run(t.tf.variables_initializer(variables))
-    call(restore, t.session, path, name="restore_network")
+    _call(restore, t.session, path, "restore_network")
     missing = t.session.run(t.tf.report_uninitialized_variables(variables)).tolist()
     if missing:
         names = ", ".join(sorted(name.decode() for name in missing))

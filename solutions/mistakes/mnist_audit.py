@@ -139,6 +139,64 @@ def only_the_first(build, images):
     return unmoved(watch(build, images, run_updates))[:1]
 
 
+@mistake(
+    "finds-no-variables",
+    "Your list is empty whatever the network",
+    "Which variables does your function look at? Print their names, with all that belongs to them.",
+    see="variable.name ends in :0; names of layers taken for granted",
+)
+def finds_no_variables(build, images):
+    return unmoved(watch(build, images, run_updates, of=lambda v: v.name.endswith("moving_mean")))
+
+
+@mistake(
+    "by-heart",
+    "Your answer fits the lesson's network, and does not look at the one it is given",
+    "What does your function do with `build`?",
+    see="the layer's name written down",
+)
+def by_heart(build, images):
+    return ["bn1"]
+
+
+@mistake(
+    "names-of-variables",
+    "You return the names of variables; asked for are the names of their layers",
+    "Which part of `bn1/moving_mean` is the layer's name?",
+    see="variable.name for the layer",
+)
+def names_of_variables(build, images):
+    watched = watch(build, images, run_updates, of=lambda v: v.op.name.endswith("moving_mean"))
+    return sorted(v.op.name for v, a, b in watched if np.array_equal(a, b))
+
+
+@mistake(
+    "each-layer-twice",
+    "Each layer is in your list twice",
+    "How many moving statistics has a layer, and how often should its name be in the list?",
+    see="a layer has two statistics",
+)
+def each_layer_twice(build, images):
+    return sorted(layer(v) for v, a, b in watch(build, images, run_updates) if np.array_equal(a, b))
+
+
+@mistake(
+    "graph-that-is-there",
+    "You build in the graph that is there: a second call meets the variables of the first",
+    "In which graph are the variables when your function is done? What does it find there when it "
+    "is called again?",
+    see="F57; a graph for each network",
+)
+def graph_that_is_there(build, images):
+    build(tf.constant(images, tf.float32), True)
+    session = tf.Session()
+    moving = [v for v in tf.global_variables() if is_moving(v)]
+    session.run(tf.global_variables_initializer())
+    before = session.run(moving)
+    session.run(updates())
+    return unmoved(zip(moving, before, session.run(moving), strict=True))
+
+
 # ---------------------------------------------------------------- right, written otherwise
 
 
@@ -169,23 +227,3 @@ def constant_true(build, images):
         before = session.run(moving)
         session.run(updates())
         return unmoved(zip(moving, before, session.run(moving), strict=True))
-
-
-@variant("names of the means, as variables are called")
-def names_of_variables(build, images):
-    watched = watch(build, images, run_updates, of=lambda v: v.op.name.endswith("moving_mean"))
-    return [v.name for v, a, b in watched if np.abs(a - b).max() == 0]
-
-
-@variant("in the graph that is there")
-def in_the_default_graph(build, images):
-    x = tf.placeholder(tf.float32, (None, images.shape[1]))
-    training = tf.placeholder(tf.bool, ())
-    build(x, training)
-    moving = {v.op.name: v for v in tf.global_variables() if is_moving(v)}
-    session = tf.Session()
-    session.run(tf.global_variables_initializer())
-    before = session.run(moving)
-    session.run(updates(), {x: images, training: True})
-    after = session.run(moving)
-    return tuple({n.split("/")[0] for n in moving if (before[n] == after[n]).all()})

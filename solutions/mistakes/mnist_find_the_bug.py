@@ -6,13 +6,15 @@ from labsupport.tf1 import tf
 HE = tf.variance_scaling_initializer(scale=2.0)
 
 
-def network(x, norm, reuse=None):
+def network(x, norm, reuse=None, act=tf.nn.elu, init=HE):
     """The lesson's network with `norm(h, name)` as its batch norm."""
     h = x
     for units, number in ((300, 1), (100, 2)):
         name = f"hidden{number}"
-        h = tf.layers.dense(h, units, use_bias=False, kernel_initializer=HE, name=name, reuse=reuse)
-        h = tf.nn.elu(norm(h, f"bn{number}"))
+        h = tf.layers.dense(
+            h, units, use_bias=False, kernel_initializer=init, name=name, reuse=reuse
+        )
+        h = act(norm(h, f"bn{number}"))
     return tf.layers.dense(h, 10, kernel_initializer=HE, name="logits", reuse=reuse)
 
 
@@ -75,6 +77,76 @@ def own_flag(x, training):
 )
 def always_training(x, training):
     return network(x, lambda h, name: batch_norm(h, name, training=True))
+
+
+@mistake(
+    "one-always-training",
+    "One of your two layers uses the batch whatever `training` says",
+    "Compare the two normalized layers argument by argument: which value can never change?",
+    see="F62; public notebooks: eval fed True",
+)
+def one_always_training(x, training):
+    def norm(h, name):
+        return batch_norm(h, name, training=True if name == "bn1" else training)
+
+    return network(x, norm)
+
+
+@mistake(
+    "one-layer-left",
+    "One of the two normalized layers is gone",
+    "Which lines of the listing are missing in yours?",
+    see="public notebooks: the layer taken out in place of the bug",
+)
+def one_layer_left(x, training):
+    def norm(h, name):
+        return h if name == "bn1" else batch_norm(h, name, training=training)
+
+    return network(x, norm)
+
+
+@mistake(
+    "elu-first",
+    "Your layers normalize what comes out of ELU; the listing normalizes what goes into it",
+    "In which order do dense layer, batch norm and ELU stand in the listing?",
+    see="activation given to the dense layer",
+)
+def elu_first(x, training):
+    def norm(h, name):
+        return batch_norm(tf.nn.elu(h), name, training=training)
+
+    return network(x, norm, act=tf.identity)
+
+
+@mistake(
+    "relu",
+    "The activation is ReLU; in the listing it is ELU",
+    "What do the two functions give out below 0?",
+    see="the activation of most public notebooks",
+)
+def relu(x, training):
+    return network(x, lambda h, name: batch_norm(h, name, training=training), act=tf.nn.relu)
+
+
+@mistake(
+    "softmax",
+    "You return probabilities; asked for are the logits",
+    "What does the loss do with what your network returns?",
+    see="softmax twice",
+)
+def softmax(x, training):
+    return tf.nn.softmax(network(x, lambda h, name: batch_norm(h, name, training=training)))
+
+
+@mistake(
+    "default-scale",
+    "The weights start with variance 1/n, the default, and no longer with 2/n",
+    "Which argument of the listing's initializer got lost?",
+    see="variance_scaling_initializer without scale",
+)
+def default_scale(x, training):
+    init = tf.variance_scaling_initializer()
+    return network(x, lambda h, name: batch_norm(h, name, training=training), init=init)
 
 
 @mistake(

@@ -30,7 +30,7 @@ def initialize(session):
 
 mistake(
     "trained-only",
-    "Your `Saver` takes the trained variables only; the moving statistics are not in the file",
+    "A `Saver` of yours takes the trained variables only: the moving statistics do not come back",
     "Which variables does a prediction read that no optimizer changes?",
     see="F67",
 )((save_trained, restore_trained))
