@@ -10,15 +10,16 @@ every time.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from labsupport.exercises.common import call, number, pair
+from labsupport.exercises.common import call, pair
 from labsupport.exercises.tf_common import Trial, _about_running, trial
 from labsupport.observe import plain
-from labsupport.vocabulary import Case, Exercise, Odd, Part
+from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
 
 LESSON = "09_dropout_regression"
 LIMIT = 20.0  # the first check may have to wait for TensorFlow
@@ -38,7 +39,13 @@ SEEN_IN_RUNS = (HIDDEN, OUTPUT, FIRST, SECOND, ON_X, UNITS, TRUE, FALSE)
 CHAIN = f"1 → {WIDTH} → {WIDTH} → 1"
 NONE, WHOLE, ONE_BY_ONE = "none", "never dropped", "dropped one by one"
 SAME, VARIES = "the same prediction in every run", "another prediction in every run"
-UNSEEN = Odd("not to be seen in a network with other layers")
+FROZEN = "the same prediction in every run, with the same units missing"
+SCALED = "the same prediction in every run, but not that of the whole network"
+SHARED = "one mask for all samples"
+RELU, LINEAR, OTHER, NOWHERE = "ReLU", "linear", "another function", "not on the way"
+CURVED = "the last layer's sum, sent through another function"
+OFFSET_OF_UNITS = 40.0  # keeps a layer's sums positive while what is below it is tried
+TRIED = (-20.0, -0.1, 0.0, 0.1, 20.0)  # sums of a unit
 
 
 def _network_cases(rng: np.random.RandomState) -> list[Case]:
@@ -72,25 +79,36 @@ class _Wired:
 
     def look(self, rate: float) -> dict[str, Any]:
         if self.weights is None:
-            shapes = [tuple(v.shape.as_list()) for v in self.t.variables()]
-            matrices = ", ".join(str(s) for s in shapes if len(s) == 2) or "no matrix"
-            layers = f"variables of shapes {matrices}"
-            return {LAYERS: layers, **dict.fromkeys(SEEN_IN_RUNS, UNSEEN)}
+            layers = _say_layers([tuple(v.shape.as_list()) for v in self.t.variables()])
+            return {LAYERS: layers, **_unseen(f"in a network with {layers}")}
         output, scale = self.output()
+        if output == CURVED:
+            return {LAYERS: CHAIN, **_unseen("behind that function"), OUTPUT: output}
+        true, false = self.repeated(True), self.repeated(False)
+        hidden, factor, at_zero = self.activations(varies=false == VARIES)
+        if false == SAME:
+            false = FROZEN if self.uneven(False) else SCALED if abs(factor - 1) > 0.02 else SAME
+        seen = {LAYERS: CHAIN, HIDDEN: hidden, OUTPUT: output, TRUE: true, FALSE: false}
+        if hidden == NOWHERE:
+            return {
+                **seen,
+                **_unseen("behind a layer that is not used", FIRST, SECOND, UNITS, ON_X),
+            }
+        if at_zero > 0.01:
+            return {**seen, **_unseen("behind that activation", FIRST, SECOND, UNITS, ON_X)}
+        if false == FROZEN or self.uneven(True):
+            which = SHARED if false != FROZEN else "the same units in every run"
+            return {**seen, FIRST: which, SECOND: which, UNITS: which, ON_X: self.on_x()}
         first, second = self.hidden(1, scale), self.hidden(2, scale)
         mean, spread = self.average(scale)
         units = _say_units(second[0], spread)
         mean = mean if units == ONE_BY_ONE else 1.0
         return {
-            LAYERS: CHAIN,
-            HIDDEN: self.activations(),
-            OUTPUT: output,
+            **seen,
             FIRST: _say_rate(first[0], first[1] / mean, rate),
             SECOND: _say_rate(*second, rate),
             ON_X: self.on_x(),
             UNITS: units,
-            TRUE: self.repeated(True),
-            FALSE: self.repeated(False),
         }
 
     def run(self, training: bool, rows: int = 200, **weights: Any) -> np.ndarray:
@@ -103,10 +121,17 @@ class _Wired:
 
     def output(self) -> tuple[str, float]:
         """What becomes of the last layer's numbers, and by what dropout multiplies them."""
+        rows = 3
+        shape = np.shape(self.t.run(self.y, {self.x: np.ones((rows, 1)), self.training: False}))
         up, down = self.run(True, b3=5.0), self.run(True, b3=-5.0)
         scale = np.abs(up).max() / 5 or 1.0
+        far = np.abs(self.run(False, b3=50.0)).max()
+        if not np.isclose(far, [50.0, 50.0 * scale], rtol=1e-3).any():
+            return CURVED, 1.0
         if np.abs(down).max() < 1e-3:
             return "never negative", scale
+        if shape != (rows, 1):
+            return f"of shape {shape}, for {rows} samples", scale
         dropped = np.mean(np.abs(up) < 1e-3)
         return (WHOLE if dropped == 0 else "dropped now and then"), scale
 
@@ -130,16 +155,36 @@ class _Wired:
         seen = (seen[np.abs(seen) > 1e-3] / scale - 1.0) / 0.01
         return (float(seen.mean()), float(seen.std())) if len(seen) else (1.0, 0.0)
 
-    def activations(self) -> str:
-        one = 1 / WIDTH
-        first = self.run(False, b1=-0.1, k2=-one, k3=one, b3=9.0).mean() - 9
-        first_up = self.run(False, b1=0.1, k2=one, k3=one, b3=9.0).mean() - 9
-        second = self.run(False, b2=-0.1, k3=one, b3=9.0).mean() - 9
-        second_up = self.run(False, b2=0.1, k3=one, b3=9.0).mean() - 9
-        through = [abs(a) > 0.05 * abs(b) for a, b in ((first, first_up), (second, second_up))]
-        if not first_up or not second_up or any(through):
-            return "not all ReLU"
-        return "ReLU"
+    def activations(self, varies: bool) -> tuple[str, float, float]:
+        """What the hidden layers make of their units' sums in evaluation: the function's name, a
+        factor, and the largest value at 0. varies: dropout is on even then, and gives noise."""
+        one, rows, tolerance = 1 / WIDTH, *((ROWS, 2.0) if varies else (3, 2e-3))
+        above = dict(k3=one, b3=OFFSET_OF_UNITS)
+        second = (
+            np.array([self.run(False, rows, b2=z, **above).mean() for z in TRIED]) - OFFSET_OF_UNITS
+        )
+        name_2, factor_2 = _say_function(second, tolerance)
+        if name_2 in (OTHER, NOWHERE):
+            return name_2, 1.0, abs(second[TRIED.index(0.0)])
+        above = dict(k2=one, b2=OFFSET_OF_UNITS, k3=one)
+        first = np.array([self.run(False, rows, b1=z, **above).mean() for z in TRIED])
+        first = first / factor_2 - OFFSET_OF_UNITS
+        name_1, factor_1 = _say_function(first, tolerance)
+        names = {name_1, name_2}
+        if OTHER in names:
+            name = OTHER
+        else:
+            name = name_1 if len(names) == 1 else f"{name_1} in layer 1, {name_2} in layer 2"
+        at_zero = 0.0 if varies else abs(first[TRIED.index(0.0)])
+        return name, min((factor_1, factor_2), key=lambda f: -abs(f - 1)), at_zero
+
+    def uneven(self, training: bool) -> bool:
+        """Whether units of layer 2 are missing, the same ones for all samples of a run."""
+        ramp = np.arange(1, WIDTH + 1)[:, None] / (WIDTH * (WIDTH + 1) / 2)
+        seen = self.run(training, b2=1.0, k3=ramp)  # of 200 samples: some 0 if they go as a whole
+        even = self.run(False, b2=1.0, k3=1 / WIDTH)
+        together = np.abs(seen).min() > 1e-3 and np.ptp(seen) < 1e-4 * np.abs(seen).max()
+        return bool(together and abs(seen[0] - even[0]) > 1e-4)
 
     def on_x(self) -> str:
         one = 1 / WIDTH
@@ -152,7 +197,7 @@ class _Wired:
         shapes = {name: v.shape.as_list() for name, v in self.weights.items()}
         weights = {name: 0.1 * draw.randn(*shape) for name, shape in shapes.items()}
         weights["b3"] = 1.0
-        one, other = self.run(training, 3, **weights), self.run(training, 3, **weights)
+        one, other = self.run(training, **weights), self.run(training, **weights)
         return SAME if np.allclose(one, other, rtol=1e-5) else VARIES
 
 
@@ -176,6 +221,29 @@ def _six(t: Trial) -> dict[str, Any] | None:
     }
     six = {name: take(*shapes) for name, shapes in names.items()}
     return None if left or any(v is None for v in six.values()) else six
+
+
+def _say_layers(shapes: Sequence[tuple[int, ...]]) -> str:
+    matrices = [shape for shape in shapes if len(shape) == 2]
+    if matrices == [(1, WIDTH), (WIDTH, WIDTH), (WIDTH, 1)]:
+        return "variables of shapes " + ", ".join(map(str, shapes))
+    return "weight matrices of shapes " + (", ".join(map(str, matrices)) or "none")
+
+
+def _unseen(where: str, *names: str) -> dict[str, str]:
+    return dict.fromkeys(names or SEEN_IN_RUNS, f"not to be seen {where}")
+
+
+def _say_function(values: np.ndarray, tolerance: float) -> tuple[str, float]:
+    """What takes the sums `TRIED` to these values, and its factor where that is ReLU or none."""
+    tried = np.array(TRIED)
+    factor = values[-1] / tried[-1]
+    if np.abs(values).max() < 1e-3:
+        return NOWHERE, 1.0
+    for name, function in ((RELU, np.maximum(tried, 0)), (LINEAR, tried)):
+        if np.allclose(values, factor * function, rtol=1e-3, atol=tolerance) and factor > 0.01:
+            return name, float(factor)
+    return OTHER, 1.0
 
 
 def _say_rate(zeros: float, scale: float, rate: float) -> str:
@@ -204,12 +272,18 @@ def _say_units(zeros: float, spread: float) -> str:
 
 
 def _network_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    if seen[LAYERS] != right[LAYERS]:
+        return f"Your network has {seen[LAYERS]}."
+    if seen[OUTPUT] != right[OUTPUT]:
+        return f"The prediction is {seen[OUTPUT]}."
+    if seen[HIDDEN] != right[HIDDEN]:
+        return f"The activation of the hidden layers is {seen[HIDDEN]}."
     for name in (FALSE, TRUE):
         if seen[name] != right[name]:
             return f"Fed {name[4:]} it gives {seen[name]}."
     for name in (FIRST, SECOND):
         if seen[name] != right[name]:
-            return f"There is {seen[name].replace(NONE, 'no rate')} in the {name}."
+            return f"{name[0].upper()}{name[1:]}: {seen[name]}."
     return None
 
 
@@ -251,11 +325,19 @@ NETWORK = Exercise(
 # ---------------------------------------------------------------- what the next two share
 
 
+ANOTHER_SESSION = (
+    "The prediction is run in a new session, where no variable has a value. Use the session that "
+    "the function is given: it holds the trained weights."
+)
+
+
 def _called(t: Trial, answer: Any, *arguments: Any, name: str, names: Sequence[str]) -> Any:
     """What an answer that runs the session returns; where TensorFlow refuses, the sentence."""
     try:
         return call(answer, t.session, *arguments, name=name, names=names)
     except t.tf.errors.OpError as error:
+        if "Could not find resource" in error.message:
+            raise Unusable(ANOTHER_SESSION) from None
         return Odd(_about_running(error))
 
 
@@ -360,7 +442,7 @@ OFFSET = 0.3  # in units of the sum of the weights: no prediction is centred by 
 
 
 def _mc_cases(rng: np.random.RandomState) -> list[Case]:
-    several, one = int(rng.randint(4, 6)), int(rng.randint(1500, 1600))
+    several, one = 3, int(rng.randint(1500, 1600))
     return [
         _mc_case(rng, "several", f"{several} points", several, one),
         _mc_case(rng, "one", "a single point", 1, one // 40),  # its shape is what can go wrong
@@ -372,7 +454,7 @@ def _mc_case(rng: np.random.RandomState, case_id: str, title: str, m: int, passe
     """Draws until what a mistake would give is clearly something else."""
     while True:
         given = dict(
-            points=rng.uniform(-2, 2, (m, 1)),
+            points=rng.permutation(np.linspace(-2, 2, 2 * m)[::2] + rng.uniform(0, 1))[:, None],
             T=passes,
             a=rng.uniform(0.5, 1.5, UNITS_OF_MC) * rng.choice([-1, 1], UNITS_OF_MC),
             b=rng.uniform(2.5, 3.5, UNITS_OF_MC),
@@ -383,7 +465,9 @@ def _mc_case(rng: np.random.RandomState, case_id: str, title: str, m: int, passe
         apart = np.abs(exact["the prediction with dropout off"] - exact["the mean"])
         root = np.sqrt(exact["square"])
         clear = min(apart.min(), (root - exact["the mean"]).min()) / exact["std"].max()
-        if exact["std"].min() > 2.5 and clear > 0.25:
+        spread = np.ptp(exact["the mean"]) / exact["std"].max()
+        mixed = spread < 0.6 and m > 1 and passes > 100  # would points be noticed that are mixed?
+        if exact["std"].min() > 2.5 and clear > 0.25 and not mixed:
             return Case(case_id, title, given)
 
 
@@ -426,6 +510,9 @@ def _mc_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             return {MEAN: found, STD: found, PASSES: Odd("nothing")}
         mean, std = pair(found, "two arrays, `(mean, std)`")
         counted = t.value(rows) / len(points)
+    if counted != passes:
+        unseen = f"not looked at, after {counted:g} passes with dropout on"
+        return {MEAN: unseen, STD: unseen, PASSES: counted}
     classify = _classifier(inputs)
     return {MEAN: classify(mean), STD: classify(std), PASSES: counted}
 
@@ -435,6 +522,8 @@ def _classifier(inputs: Mapping[str, Any]) -> Callable[[Any], Any]:
     exact, passes, m = _exactly(inputs), inputs["T"], len(inputs["points"])
     std = exact["std"]
     error = SIGMAS * std / np.sqrt(passes)
+    mixed = np.full(m, exact["the mean"].mean())
+    mixed_std = np.sqrt(np.full(m, exact["square"].mean()) - mixed**2)
     relative = SIGMAS * exact["error of std"] / np.sqrt(passes)
     known = {
         "the prediction with dropout off": (exact["the prediction with dropout off"], 1e-3),
@@ -443,7 +532,14 @@ def _classifier(inputs: Mapping[str, Any]) -> Callable[[Any], Any]:
         "the variance over the passes": (std**2, 2.5 * relative * std**2),
         "the standard error of the mean": (std / np.sqrt(passes), relative * std / np.sqrt(passes)),
         "the root of the mean square": (np.sqrt(exact["square"]), error),
+        "twice the standard deviation": (2 * std, 2 * relative * std),
+        "the root of a sum over the passes": (
+            std * np.sqrt(passes),
+            relative * std * np.sqrt(passes),
+        ),
         "0": (0 * std, 1e-4),
+        "the mean over passes and points": (mixed, SIGMAS * mixed_std / np.sqrt(passes)),
+        "the standard deviation over passes and points": (mixed_std, relative.max() * mixed_std),
     }
 
     def classify(value: Any) -> Any:
@@ -470,8 +566,7 @@ def _shape(value: np.ndarray, m: int, passes: int) -> str:
 
 def _mc_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
     if not isinstance(seen[PASSES], str) and seen[PASSES] != right[PASSES]:
-        wanted = number(float(right[PASSES]))
-        return f"{number(float(seen[PASSES]))} passes had dropout on, and {wanted} were asked for."
+        return f"{seen[PASSES]:g} passes had dropout on, and {right[PASSES]:g} were asked for."
     for name in (MEAN, STD):
         if seen[name] != right[name]:
             return f"{name[0].upper()}{name[1:]} that you return is {seen[name]}."
@@ -524,7 +619,15 @@ def _output_cases(rng: np.random.RandomState) -> list[Case]:
 def _output_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     given = inputs["prediction"], inputs["target"], inputs["rate"]
     names = ("prediction", "target", "rate")
-    return {"the expected loss": call(answer, *given, name="expected_loss", names=names)}
+    prediction, target, rate = copy.deepcopy(given)
+    loss = call(answer, *given, name="expected_loss", names=names)
+    found = plain(loss)
+    if isinstance(found, str):
+        return {"the expected loss": found}
+    again = plain(answer(prediction, target, rate))
+    if isinstance(again, str) or not np.array_equal(found, again, equal_nan=True):
+        loss = Odd("another one in each call")
+    return {"the expected loss": loss}
 
 
 def _output_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:

@@ -24,6 +24,7 @@ def fits(
 
     targets: "train" and "test"; last: the step at which training will end.
     """
+    losses = {label: np.ravel(values) for label, values in losses.items()}  # some are of shape (1,)
     figure, (left, right) = canvas(2, width=8.4, height=3.3)
     _points(left, x, targets)
     for label, curve in curves.items():

@@ -55,6 +55,39 @@ def broadcast(session, prediction, x, training, x_test, y_test):
 
 
 @mistake(
+    "flat-predictions",
+    "Where targets are (m, 1), what you subtract gives an (m, m) table: "
+    "every prediction is compared with every target",
+    "Which shape has what you subtract from what, for each of the two forms of targets?",
+    see="tensorflow/tensorflow#37770",
+)
+def flat_predictions(session, prediction, x, training, x_test, y_test):
+    return np.mean((predicted(session, prediction, x, training, x_test).ravel() - y_test) ** 2)
+
+
+@mistake(
+    "mean-before-square",
+    "You take the mean first and square it: positive and negative errors cancel",
+    "What is the loss of a network that is 5 too high half of the time and 5 too low otherwise?",
+    see="own",
+)
+def mean_before_square(session, prediction, x, training, x_test, y_test):
+    y = predicted(session, prediction, x, training, x_test)
+    return np.mean(y.ravel() - np.ravel(y_test)) ** 2
+
+
+@mistake(
+    "variance-of-the-errors",
+    "It is the variance of the errors: their mean is subtracted, and should count",
+    "What is the loss of a network that is 5 too high everywhere?",
+    see="own",
+)
+def variance_of_the_errors(session, prediction, x, training, x_test, y_test):
+    y = predicted(session, prediction, x, training, x_test)
+    return np.var(y.ravel() - np.ravel(y_test))
+
+
+@mistake(
     "sum",
     "It is the sum of the squared errors, not their mean",
     "If the test set were twice as large, should the loss be twice as large?",

@@ -148,6 +148,39 @@ mistake(
     see="own",
 )(statistics(std, mean))
 
+mistake(
+    "twice-the-std",
+    "Your second value is twice the standard deviation",
+    "Who doubles it: the function, or whoever draws a band of mean ± 2 standard deviations?",
+    see="own",
+)(statistics(mean, lambda passes: 2 * passes.std(axis=0)))
+
+mistake(
+    "sum-under-the-root",
+    "Under the root stands the sum of the squared distances, not their mean",
+    "Should the band become wider when you make more passes?",
+    see="own",
+)(statistics(mean, lambda passes: np.sqrt(np.sum((passes - mean(passes)) ** 2, axis=0))))
+
+mistake(
+    "stacked-along-the-points",
+    "You return one number where there should be one for each point",
+    "What shape has the array of all your passes? Which of its axes counts passes only?",
+    see="own",
+)(statistics(lambda ys: np.concatenate(ys).mean(axis=0), lambda ys: np.concatenate(ys).std(axis=0)))
+
+
+@mistake(
+    "points-mixed",
+    "Each of your numbers is taken over several points: they have been put in the wrong order",
+    "If every point is repeated T times in a row, which shape puts one point into one row?",
+    see="own",
+)
+def points_mixed(session, prediction, x, training, points, T):
+    many = np.repeat(points, T, axis=0)
+    passes = session.run(prediction, {x: many, training: True}).reshape(T, -1)
+    return passes.mean(axis=0), passes.std(axis=0)
+
 
 # ---------------------------------------------------------------- right, written otherwise
 

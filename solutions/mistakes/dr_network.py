@@ -1,5 +1,7 @@
 """Known answers to `dr-network`: wrong ones with their questions, and right ones."""
 
+import numpy as np
+
 from labsupport.authoring.catalogue import mistake, variant
 from labsupport.tf1 import tf
 
@@ -24,8 +26,8 @@ NEVER = ("no-training", "result-unused")
 
 @mistake(
     "no-training",
-    "Nothing is ever dropped: the dropout layers do not know that they are in training",
-    "What is the default of `training` in `tf.layers.dropout`?",
+    "Nothing is ever dropped, whatever the flag says",
+    "What is the default of `training` in `tf.layers.dropout`, and who takes what dropout returns?",
     see="H85; public TensorFlow 1 notebooks: training forgotten",
     same_as=(NEVER[1],),
 )
@@ -261,6 +263,155 @@ def if_in_python(x, training, rate):
     return network(x, (lambda h: tf.nn.dropout(h, rate=rate)) if training else alone)
 
 
+@mistake(
+    "no-activation-2",
+    "The second hidden layer has no activation",
+    "Which activation does `tf.layers.dense` have if you name none?",
+    see="own",
+)
+def no_activation_2(x, training, rate):
+    h = tf.layers.dropout(dense(x), rate, training=training)
+    h = tf.layers.dropout(tf.layers.dense(h, 300), rate, training=training)
+    return tf.layers.dense(h, 1)
+
+
+@mistake(
+    "no-activation-1",
+    "The first hidden layer has no activation",
+    "Which activation does `tf.layers.dense` have if you name none?",
+    see="own",
+)
+def no_activation_1(x, training, rate):
+    h = tf.layers.dropout(tf.layers.dense(x, 300), rate, training=training)
+    h = tf.layers.dropout(dense(h), rate, training=training)
+    return tf.layers.dense(h, 1)
+
+
+def with_activation(function):
+    def build_network(x, training, rate):
+        return network(
+            x,
+            lambda h: tf.layers.dropout(h, rate, training=training),
+            layer=lambda h: tf.layers.dense(h, 300, activation=function),
+        )
+
+    return build_network
+
+
+mistake(
+    "another-activation",
+    "The hidden layers have an activation, and it is not ReLU",
+    "What should become of a negative sum, and what of a large positive one?",
+    see="own",
+)(with_activation(tf.nn.tanh))
+
+mistake(
+    "sigmoid",
+    "The hidden layers have an activation, and it is not ReLU",
+    "What should become of a negative sum, and what of a large positive one?",
+    see="own",
+)(with_activation(tf.nn.sigmoid))
+
+
+@mistake(
+    "curved-prediction",
+    "The prediction is the last layer's sum sent through another function",
+    "Which values must the prediction be able to take, and which can this function give?",
+    see="own",
+)
+def curved_prediction(x, training, rate):
+    return network(
+        x,
+        lambda h: tf.layers.dropout(h, rate, training=training),
+        last=lambda h: tf.layers.dense(h, 1, activation=tf.nn.tanh),
+    )
+
+
+@mistake(
+    "flat-prediction",
+    "The prediction has the shape (m,): its second axis is lost",
+    "What is the shape of a prediction (m,) minus targets (m, 1)?",
+    see="tensorflow/tensorflow#37770",
+)
+def flat_prediction(x, training, rate):
+    y = network(x, lambda h: tf.layers.dropout(h, rate, training=training))
+    return tf.squeeze(y, axis=1)
+
+
+@mistake(
+    "second-layer-unused",
+    "The second hidden layer is made, and the prediction does not depend on it",
+    "Follow the prediction backwards to x. Which layers do you pass through?",
+    see="own",
+)
+def second_layer_unused(x, training, rate):
+    h1 = tf.layers.dropout(dense(x), rate, training=training)
+    tf.layers.dropout(dense(h1), rate, training=training)
+    return tf.layers.dense(h1, 1)
+
+
+@mistake(
+    "both-from-x",
+    "Both hidden layers take x: they stand side by side, and the first leads nowhere",
+    "What does the second hidden layer take, and what should it take?",
+    see="own",
+)
+def both_from_x(x, training, rate):
+    h = None
+    for _ in range(2):
+        h = tf.layers.dropout(dense(x), rate, training=training)
+    return tf.layers.dense(h, 1)
+
+
+@mistake(
+    "three-hidden-layers",
+    "There are three hidden layers; there should be two",
+    "How many weight matrices lie on the way from x to the prediction?",
+    see="own",
+)
+def three_hidden_layers(x, training, rate):
+    h = x
+    for _ in range(3):
+        h = tf.layers.dropout(dense(h), rate, training=training)
+    return tf.layers.dense(h, 1)
+
+
+@mistake(
+    "mask-drawn-once",
+    "The mask is drawn once, while the graph is built: the same units are missing in every run",
+    "When does NumPy draw, and when does the session run?",
+    see="H82",
+)
+def mask_drawn_once(x, training, rate):
+    return network(x, lambda h: h * np.random.binomial(1, 1 - rate, 300) / (1 - rate))
+
+
+@mistake(
+    "one-mask-for-all-samples",
+    "All samples of a run share one mask",
+    "What shape has your mask, and how many samples are there?",
+    see="H79",
+)
+def one_mask_for_all_samples(x, training, rate):
+    def drop(h):
+        return tf.layers.dropout(h, rate, noise_shape=[1, 300], training=training)
+
+    return network(x, drop)
+
+
+@mistake(
+    "scaled-again",
+    "Fed False, the hidden layers are multiplied by a factor, and training has scaled them already",
+    "Dropout divides by keep in training. What is left to do in evaluation?",
+    see="H73",
+)
+def scaled_again(x, training, rate):
+    def drop(h):
+        return tf.cond(training, lambda: tf.nn.dropout(h, rate=rate), lambda: h * (1 - rate))
+
+    return network(x, drop)
+
+
 # ---------------------------------------------------------------- right, written otherwise
 
 
@@ -312,6 +463,14 @@ def own_variables(x, training, rate):
         if i < 2:
             h = tf.layers.dropout(tf.nn.relu(h), rate=rate, training=training)
     return h
+
+
+@variant("Keras layers")
+def with_keras(x, training, rate):
+    layers = tf.keras.layers
+    h = layers.Dropout(rate)(layers.Dense(300, activation="relu")(x), training=training)
+    h = layers.Dropout(rate)(layers.Dense(300, activation="relu")(h), training=training)
+    return layers.Dense(1)(h)
 
 
 @variant("seeds given to each layer")

@@ -140,6 +140,105 @@ def root(prediction, target, rate):
     return np.sqrt(mse(prediction, target) + np.mean(prediction**2) * rate / (1 - rate))
 
 
+def dropped_and_kept(prediction, target, rate):
+    """The squared errors of a sample that is dropped, and of one that is kept."""
+    return target**2, (prediction / (1 - rate) - target) ** 2
+
+
+@mistake(
+    "kept-alone",
+    "Only the samples that are kept count; those that are dropped cost something too",
+    "What does the network say of a dropped sample, and what does that cost?",
+    see="own",
+)
+def kept_alone(prediction, target, rate):
+    return np.mean((1 - rate) * dropped_and_kept(prediction, target, rate)[1])
+
+
+@mistake(
+    "kept-always",
+    "Every prediction is divided by keep, and none is dropped",
+    "Which two values can f · mask/keep have, and how often each?",
+    see="own",
+)
+def kept_always(prediction, target, rate):
+    return np.mean(dropped_and_kept(prediction, target, rate)[1])
+
+
+@mistake(
+    "kept-not-weighted",
+    "The squared error of a kept sample is added in full, not with its probability",
+    "Do the probabilities of the two cases add up to 1 in your sum?",
+    see="own",
+)
+def kept_not_weighted(prediction, target, rate):
+    dropped, kept = dropped_and_kept(prediction, target, rate)
+    return np.mean(rate * dropped + kept)
+
+
+@mistake(
+    "probabilities-exchanged",
+    "The two cases have each other's probability",
+    "How likely is it that a sample is dropped: rate, or keep?",
+    see="H74",
+)
+def probabilities_exchanged(prediction, target, rate):
+    dropped, kept = dropped_and_kept(prediction, target, rate)
+    return np.mean((1 - rate) * dropped + rate * kept)
+
+
+@mistake(
+    "dropped-added-to-the-loss",
+    "You add the cost of dropped samples to the loss without dropout",
+    "What does the network say of a kept sample: f? And how often is one kept?",
+    see="own",
+)
+def dropped_added_to_the_loss(prediction, target, rate):
+    return mse(prediction, target) + rate * np.mean(target**2)
+
+
+@mistake(
+    "mean-of-the-square-for-the-variance",
+    "The penalty is the mean of the square of mask/keep; it should be the variance",
+    "What should the penalty be when the rate goes to 0?",
+    see="own",
+)
+def mean_of_the_square_for_the_variance(prediction, target, rate):
+    return mse(prediction, target) + np.mean(prediction**2) / (1 - rate)
+
+
+@mistake(
+    "mask-on-the-error",
+    "You multiply the error by mask/keep, so that a dropped sample costs nothing",
+    "The mask acts on the prediction. What is the error of a sample whose prediction becomes 0?",
+    see="own",
+)
+def mask_on_the_error(prediction, target, rate):
+    return mse(prediction, target) / (1 - rate)
+
+
+@mistake(
+    "probability-of-the-square-forgotten",
+    "In the mean of the squared prediction the probability of being kept is missing",
+    "(f/keep)² occurs with which probability? Which power of keep is left?",
+    see="own",
+)
+def probability_of_the_square_forgotten(prediction, target, rate):
+    f, y = prediction / (1 - rate), target
+    return np.mean(f**2 - 2 * prediction * y + y**2)
+
+
+@mistake(
+    "drawn",
+    "You draw masks, so the result is another one in each call",
+    "Which values can a mask have, and with which probabilities? Can you do without drawing?",
+    see="own",
+)
+def drawn(prediction, target, rate):
+    mask = np.random.rand(*prediction.shape) >= rate
+    return mse(prediction * mask / (1 - rate), target)
+
+
 # ---------------------------------------------------------------- right, written otherwise
 
 
