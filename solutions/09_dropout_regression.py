@@ -333,14 +333,21 @@ mean, std = monte_carlo(session, networks["with dropout"], x_in, training, wide,
 figures.band(wide, mean, std, x, y_train)
 
 # %% [markdown]
-# <details><summary>What the band is, and what it is not</summary>
+# <details><summary>Where is it narrowest, and why?</summary>
 #
 # Each unit of the last hidden layer adds variance: rate/keep times the square of what it adds to y
 # (lesson 08). Far out, what ReLU units add grows with |x|, so the band widens; it is narrowest near
-# x = 0, where they add least. That the data are there, too, is a coincidence. We trained ten such
-# networks on x from 1 to 3: on average $\sigma_y$ was 0.13 at x = 0, where they had no data, and
-# 0.21 at x = 2, in the middle of the data. So a wide band can say "I have not been here", and a
-# narrow one does not say "I have": in our run the truth at x = −3 lies outside of it.
+# x = 0, where they add least. That the data are there, too, is a coincidence: in ten such networks
+# trained on x from 1 to 3, $\sigma_y$ was 0.13 at x = 0, without data, and 0.21 at x = 2, in their
+# midst.
+#
+# </details>
+
+# %% [markdown]
+# <details><summary>What the band is not</summary>
+#
+# A wide band can say "I have not been here"; a narrow one does not say "I have". In our run the
+# truth at x = −3 lies outside of it.
 #
 # Its width comes from the rate and the weights, not from the noise in the data (Gal & Ghahramani
 # add a term for the noise). Several training points lie outside of it, too. Before you call it an
