@@ -1,8 +1,8 @@
 """Putting back what a submission replaced in the modules that it shares with the probes.
 
 A submission's process belongs to the submission: what it says of itself proves nothing that the
-judge, outside, does not find in the numbers. But probes of TensorFlow answers run in it, and the
-plainest way to a point is to replace what they call. That way is shut.
+judge, outside, does not find in the numbers. But a few probes run in it (`stacks.PROBED_INSIDE`),
+and the plainest way to a point is to replace what they call. That way is shut.
 """
 
 from __future__ import annotations
