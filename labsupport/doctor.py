@@ -264,12 +264,14 @@ def bubblewrap():
     """The grader's sandbox works here; that the program exists is not enough."""
     path = shutil.which("bwrap")
     if not path:
-        cure = "for a class's notebooks, use Linux with bubblewrap (sudo apt install bubblewrap)"
+        cure = "for a class's notebooks, use Linux with bubblewrap (sudo apt install bubblewrap), "
+        cure += "or with a kernel whose Landlock does (5.19): `grade` tries it"
         return Finding(OPTIONAL, "no bubblewrap, the sandbox for grading", cure)
     command = [path, "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     code, _, error = finish(command + ["--", path, "--version"])
     if code:
-        cure = "allow user namespaces (Ubuntu: an AppArmor profile for bwrap; not inside Docker)"
+        cure = "allow user namespaces (Ubuntu: an AppArmor profile for bwrap); without them, as "
+        cure += "inside Docker, `grade` tries Landlock"
         what = "bubblewrap, the sandbox for grading, is not allowed to work: "
         return Finding(OPTIONAL, what + last_line(error, code), cure)
     return Finding(OK, "bubblewrap, the sandbox for grading")

@@ -33,12 +33,31 @@ def why_not() -> str:
     return ""
 
 
+#: Where students' code is kept apart.
+MODES = ("bubblewrap", "landlock")
+
+
 def needs_isolation() -> None:
     """Skip where this machine has no isolation; in CI that is a failure."""
-    if why_not():
+    _skip(why_not())
+
+
+@lru_cache
+def why_no(mode: str) -> str:
+    """Why one mode does not work here, "" if it does."""
+    return sandbox.why_not(mode)
+
+
+def needs(mode: str) -> None:
+    """Skip where this machine does not have a mode; in CI that is a failure."""
+    _skip(why_no(mode) and f"{mode} does not work here: {why_no(mode)}")
+
+
+def _skip(why: str) -> None:
+    if why:
         if os.environ.get("CI"):
-            pytest.fail(why_not())
-        pytest.skip(why_not())
+            pytest.fail(why)
+        pytest.skip(why)
 
 
 @lru_cache
@@ -80,8 +99,8 @@ def told(result: Result) -> str:
     return "\n".join(texts)
 
 
-def open_box(lesson: str) -> sandbox.Sandbox:
-    needs_isolation()
-    box = sandbox.Sandbox(kind_of(lesson), mode="bubblewrap")
+def open_box(lesson: str, mode: str = "bubblewrap") -> sandbox.Sandbox:
+    needs(mode)
+    box = sandbox.Sandbox(kind_of(lesson), mode=mode)
     box.wait_until_ready()
     return box

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import time
 
 import pytest
 from grading_tools import (
+    MODES,
     NOTHING,
     NUMPY,
     RIGHT,
     TENSORFLOW,
     graded,
     key_of,
+    needs,
     open_box,
     parts,
     points,
@@ -22,7 +25,8 @@ from grading_tools import (
 )
 
 from labsupport import exercises
-from labsupport.grading import fresh, program, sandbox, wire
+from labsupport.grading import canary, fresh, landlock, program, sandbox, seccomp
+from labsupport.grading.gradebook import Gradebook
 
 BODY = "def batch_norm_dense(x, gamma, beta, eps):\n"
 
@@ -32,16 +36,16 @@ def answer(*lines: str) -> str:
     return BODY + "".join(f"    {line}\n" for line in lines) + "    return x\n"
 
 
-@pytest.fixture(scope="module")
-def box():
-    with open_box(NUMPY) as box:
-        box.alone = processes_below(box._process.pid)  # bubblewrap's own, and the warm process
+@pytest.fixture(scope="module", params=MODES)
+def box(request):
+    with open_box(NUMPY, request.param) as box:
+        box.alone = processes_below(box.pid)  # bubblewrap's own, and the warm process
         yield box
 
 
-@pytest.fixture(scope="module")
-def tf_box():
-    with open_box(TENSORFLOW) as box:
+@pytest.fixture(scope="module", params=MODES)
+def tf_box(request):
+    with open_box(TENSORFLOW, request.param) as box:
         yield box
 
 
@@ -54,15 +58,20 @@ def _afterwards_all_is_as_it_was(request):
         next_one = graded(used, NUMPY, RIGHT)
         assert points(next_one, "bn-dense") == exercises.find("bn-dense").points
         assert not next_one.events
-        assert processes_below(used._process.pid) == used.alone
+        assert processes_below(used.pid) == used.alone
+
+
+def table() -> str:
+    """The machine's processes: number, parent, command."""
+    words = ["ps", "-eo", "pid=,ppid=,args="]
+    return subprocess.run(words, capture_output=True, text=True).stdout
 
 
 def processes_below(pid: int) -> int:
     """How many processes are left below a sandbox's own."""
-    table = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout
     children: dict[int, list[int]] = {}
-    for line in table.splitlines():
-        child, parent = map(int, line.split())
+    for line in table().splitlines():
+        child, parent = map(int, line.split()[:2])
         children.setdefault(parent, []).append(child)
     found, todo = 0, [pid]
     while todo:
@@ -208,11 +217,23 @@ def test_hidden_inputs_cannot_be_carried_out(box, carrier):
 
 
 LOOKED_FOR = """\
-import os
+import labsupport, os, sys
 found = []
-for root, folders, files in os.walk("/"):
-    folders[:] = [f for f in folders if f not in ("proc", "sys")]
-    found += [os.path.join(root, f) for f in files]
+course = os.path.dirname(os.path.dirname(labsupport.__file__))
+for start in ("/", course + "/labsupport", *KNOWN, sys.base_prefix):
+    if len(found) > 1000 and start == sys.base_prefix:
+        continue  # seen from "/", which cannot be listed everywhere
+    for root, folders, files in os.walk(start):
+        folders[:] = [f for f in folders if f not in ("proc", "sys")]
+        found += [os.path.join(root, f) for f in files]
+found += [course + "/labsupport/answer_keys/bn-dense.json", "/etc/shadow"]
+found += [folder + "/neighbour.ipynb" for folder in KNOWN]
+found += [course + "/solutions/01_batch_norm_by_hand.py", course + "/tests/test_attacks.py"]
+def read(path):
+    try:
+        return bool(open(path, "rb").read(1))
+    except OSError:
+        return False
 def batch_norm_dense(x, gamma, beta, eps):
     return CHOSEN
 """
@@ -220,7 +241,9 @@ def batch_norm_dense(x, gamma, beta, eps):
 
 def test_no_key_no_solution_no_neighbour_can_be_found(box, tmp_path):
     (tmp_path / "neighbour.ipynb").write_text("{}")
-    chosen = "float(len([f for f in found if %s]))"
+    known = [str(sandbox.PROJECT), str(tmp_path)]
+    looked_for = LOOKED_FOR.replace("KNOWN", repr(known))
+    chosen = "float(len([f for f in found if (%s) and read(f)]))"
     for wanted in (
         "'/solutions/' in f",
         "'answer_keys' in f",
@@ -228,9 +251,9 @@ def test_no_key_no_solution_no_neighbour_can_be_found(box, tmp_path):
         "f.startswith(('/home/', '/etc/shadow', '/root/.ssh'))",
         "'/tests/' in f and 'labsupport' in f",
     ):
-        seen = what_it_gives(box, LOOKED_FOR.replace("CHOSEN", chosen % wanted))
+        seen = what_it_gives(box, looked_for.replace("CHOSEN", chosen % wanted))
         assert seen == 0, wanted
-    assert what_it_gives(box, LOOKED_FOR.replace("CHOSEN", chosen % "f.endswith('.py')")) > 1000
+    assert what_it_gives(box, looked_for.replace("CHOSEN", chosen % "f.endswith('.py')")) > 1000
 
 
 def what_it_gives(box, source: str, lesson: str = NUMPY):
@@ -249,18 +272,28 @@ def what_it_gives(box, source: str, lesson: str = NUMPY):
         return value(1.0, 2.0, 3.0, 4.0)
 
 
+READABLE = """\
+import os, tempfile
+def readable(path):
+    try:
+        return bool(open(path).read(1))
+    except OSError:
+        return False
+"""
+
+
 @pytest.mark.parametrize(
     "seen",
     [
-        "float(os.path.exists('/proc/2'))",
-        "float(os.getpid() != 1)",
+        "float(sum(readable(f'/proc/{p}/stat') for p in range(2, 2000) if p != os.getpid()))",
         "float(len([k for k in os.environ if 'KEY' in k or 'TOKEN' in k]))",
-        "float(len(os.listdir('/tmp')))",
+        "float(len(os.listdir(tempfile.gettempdir())))",
+        "float(len(os.listdir()))",
         "float(os.getuid() == 0)",
     ],
 )
 def test_a_submission_sees_only_itself(box, seen):
-    source = f"import os\n{BODY}    return {seen}\n"
+    source = f"{READABLE}{BODY}    return {seen}\n"
     assert what_it_gives(box, source) == 0
 
 
@@ -290,10 +323,19 @@ def test_doors_are_shut(box, door):
     assert what_it_gives(box, opened + "    return 1.0\n") == 0
 
 
+LISTED = """\
+def listed(folder):
+    try:
+        return float(len([name for name in os.listdir(folder) if "." in name]))
+    except PermissionError:
+        return 0.0
+"""
+
+
 def test_nothing_is_left_for_the_next_student(box):
     plant = """\
-import os, pathlib, sys
-for folder in ("/tmp", "/dev/shm", "/var/tmp", os.path.expanduser("~"), "."):
+import os, pathlib, sys, tempfile
+for folder in ("/tmp", tempfile.gettempdir(), "/dev/shm", os.path.expanduser("~"), "."):
     for name in ("sitecustomize.py", "numpy.py", "usercustomize.py", ".pythonrc"):
         try:
             pathlib.Path(folder, name).write_text("raise SystemExit")
@@ -303,7 +345,9 @@ np.var = lambda *a, **k: 0
 sys.modules["labsupport.judge"] = None
 """
     graded(box, NUMPY, plant)
-    assert what_it_gives(box, f"import os\n{BODY}    return float(len(os.listdir('/tmp')))") == 0
+    for folder in ("tempfile.gettempdir()", "os.path.expanduser('~')", "'/dev/shm'"):
+        left = f"{READABLE}{LISTED}{BODY}    return listed({folder})"
+        assert what_it_gives(box, left) == 0
     assert what_it_gives(box, f"{BODY}    return float(np.var([1.0, 3.0]))") == 1
 
 
@@ -371,8 +415,8 @@ def test_processes_are_limited_and_do_not_survive(box, flood):
         "print('x' * 10**8)",
         "import os; [os.write(2, b'x' * 10**6) for _ in range(100)]",
         "import warnings; [warnings.warn(str(i)) for i in range(10_000)]",
-        "open('/tmp/x', 'wb').write(b'x' * (200 << 20))",
-        "[open(f'/tmp/{i}', 'w') for i in range(10**5)]",
+        "open('x', 'wb').write(b'x' * (200 << 20))",
+        "[open(f'{i}', 'w').close() for i in range(10**5)]",
         "return 'x' * 10**8",
         "return [[]] * 10**7",
         "return np.zeros(10**8)",
@@ -439,31 +483,103 @@ def test_a_session_in_one_submission_does_not_hang_the_next(tf_box):
 # ---------------------------------------------------------------- the sandbox itself
 
 
-def test_a_sandbox_that_is_killed_is_noticed(tmp_path):
-    with open_box(NUMPY) as box:
-        os.killpg(box._process.pid, 9)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_sandbox_that_is_killed_is_noticed(mode):
+    with open_box(NUMPY, mode) as box:
+        os.killpg(box.pid, 9)
         with pytest.raises(sandbox.ServerFailed):
             graded(box, NUMPY, RIGHT)
 
 
-def test_closing_a_sandbox_leaves_no_process():
-    box = open_box(NUMPY)
-    pid = box._process.pid
+DAEMON = """\
+import os, subprocess
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execv("/bin/sleep", ["sleep", "98765"])
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("how", ["closed", "left by a grader that was killed"])
+def test_a_sandbox_that_ends_leaves_no_process(mode, how):
+    box = open_box(NUMPY, mode)
+    pid = box.pid
     with box.submission(sandbox.Limits()) as channel:
-        wire.send(channel, wire.pack({"do": "ping"}))
-        wire.receive(channel)
-        box.close()
-        deadline = time.monotonic() + 5
-        while processes_below(pid) and time.monotonic() < deadline:
+        until = time.monotonic() + 30
+        said = {"do": "run", "cells": [["c", DAEMON]], "seconds": 20, "total": 20}
+        canary.tell(channel, said, until)
+        while "done" not in canary.hear(channel, until):
+            pass
+        assert "sleep 98765" in table()
+        if how == "closed":
+            box.close()
+        else:  # all that the kernel does for it then
+            box._control.close()
+        deadline = time.monotonic() + 10
+        while (processes_below(pid) or "sleep 98765" in table()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert processes_below(pid) == 0
+        assert processes_below(pid) == 0 and "sleep 98765" not in table()
+        assert not os.path.exists(box.folder or "/nowhere")
+        box.close()
         with pytest.raises(sandbox.ServerFailed):
             box._stop(False)
         box._stop = lambda gone: None
 
 
-def test_without_isolation_grading_is_refused_with_a_cure(monkeypatch):
+def without_bubblewrap(monkeypatch, folder) -> None:
+    """As inside Docker: it is there, and may not do what it needs."""
+    fake = folder / "bwrap"
+    fake.write_text(
+        "#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2; exit 1\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_where_bubblewrap_does_not_work_landlock_does(monkeypatch, tmp_path):
+    needs("landlock")
+    without_bubblewrap(monkeypatch, tmp_path)
+    assert sandbox.best_mode() == "landlock"
+    source = sandbox.PROJECT / "solutions" / f"{NUMPY}.ipynb"
+    words = [sys.executable, "-m", "labsupport.cli", "grade", source, "-o", tmp_path / "grades"]
+    done = subprocess.run(words, cwd=sandbox.PROJECT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "Isolation: landlock" in done.stdout
+    assert "isolation: landlock" in (tmp_path / "grades" / "class.html").read_text("utf-8")
+    (result,) = Gradebook(tmp_path / "grades").load()
+    assert result.points == result.max_points > 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "says"),
+    [
+        ((landlock, "version", lambda: 0), "the kernel has no Landlock"),
+        ((landlock, "version", lambda: 1), "Landlock is version 1, and 2 is needed"),
+        ((seccomp, "why_not", lambda: "the kernel has no seccomp filters"), "no seccomp filters"),
+    ],
+)
+def test_without_isolation_grading_is_refused_with_a_cure(monkeypatch, tmp_path, missing, says):
+    without_bubblewrap(monkeypatch, tmp_path)
+    monkeypatch.setattr(*missing)
+    with pytest.raises(sandbox.CannotIsolate) as refused:
+        sandbox.best_mode()
+    sentence = str(refused.value)
+    assert says in sentence and "No permissions to create a new namespace" in sentence
+    assert "allow unprivileged user namespaces" in sentence and sentence.count(". ") == 0
+    assert sandbox.best_mode(trust=True) == "trust"
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
     with pytest.raises(sandbox.CannotIsolate, match="install the package `bubblewrap`"):
         sandbox.best_mode()
-    assert sandbox.best_mode(trust=True) == "trust"
+
+
+def test_a_mode_that_leaves_a_door_open_is_refused(monkeypatch):
+    """Tried for real: the canary reads what it must not."""
+    needs("landlock")
+    readable = landlock.readable
+    monkeypatch.setattr(landlock, "readable", lambda *a: readable(*a) | {"/": landlock.READ})
+    why = sandbox.why_not("landlock")
+    assert "read the grader's files" in why and "read the answer keys" in why
+    assert "write" not in why

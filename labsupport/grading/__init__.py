@@ -9,6 +9,9 @@ program    a submission's cells -> what is run of them
   blanks     what the grader knows of the course's own notebooks
 wire       values as frames that cannot execute and cannot over-allocate
 sandbox    a warm process that the system keeps apart from everything
+  landlock, seccomp  which files and which system calls its submissions may use
+  quarters a user and a folder for them, where there are no namespaces
+  canary   a submission that tries what must be impossible
 server     what runs in it: imports once, forks for every submission
 remote     an answer that lives in the sandbox, called by a probe that does not
 prober     a clean process in it, for probes that need TensorFlow

@@ -497,9 +497,9 @@ class _Shell:
 
 def _reaches_out() -> bool:
     """Whether a connection out of here can be opened at all."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect(("192.0.2.1", 9))  # an address reserved for documentation; sends nothing
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True

@@ -10,6 +10,9 @@ How apart, in order of preference:
 - "bubblewrap": the server sees a read-only system without anybody's files and has no network;
   each submission gets namespaces of its own (users, processes, mounts, network, IPC), an empty
   private /tmp, and no way to see the server. When its first process ends the kernel ends the rest.
+- "landlock": no namespaces (Docker's own profile forbids them). Each submission is forbidden all
+  files but the system's and the course's, for reading, and one empty folder of its own; all
+  sockets; all that reaches other processes. The server ends what it leaves, and counts its files.
 - "trust": no isolation, only limits. Never chosen by itself.
 """
 
@@ -29,11 +32,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labsupport.grading import wire
+from labsupport.grading import canary, landlock, seccomp, wire
 
 PROJECT = Path(__file__).resolve().parents[2]
 KINDS = ("numpy", "tf1", "tf2", "key", "probe")
 START_SECONDS = 120  # TensorFlow from a cold disk on a busy machine
+ENDING_SECONDS = 30  # for a warm process to end all that is below it
 ORDINARY_USER = 65534
 COURSE = "/course"  # where a sandbox sees the course, wherever it lies
 
@@ -65,15 +69,21 @@ class Limits:
 
 @dataclass(frozen=True)
 class Death:
-    """How a submission's process ended. memory: it was stopped because it used too much."""
+    """How a submission's process ended.
+
+    memory: it was stopped because it used too much. excess: or because of what else it did.
+    """
 
     code: int = 0
     signal: int = 0
     memory: bool = False
+    excess: str = ""
 
     def __str__(self) -> str:
         if self.memory:
             return "it used more memory than it may"
+        if self.excess:
+            return f"it {self.excess}"
         if self.signal == signal.SIGXFSZ:
             return "it wrote a larger file than it may"
         if self.signal:
@@ -89,31 +99,44 @@ def best_mode(trust: bool = False) -> str:
     """The strongest isolation that works here, tried for real. Raises CannotIsolate."""
     if trust:
         return "trust"
+    why = {}
+    for mode in ("bubblewrap", "landlock"):
+        why[mode] = why_not(mode)
+        if not why[mode]:
+            return mode
+    raise CannotIsolate(_cure(**why))
+
+
+def why_not(mode: str) -> str:
+    """Why a mode does not do here, as the end of a sentence; "" if it does."""
+    if mode == "bubblewrap" and shutil.which("bwrap") is None:
+        return "it is not installed"
+    missing = (landlock.why_not() or seccomp.why_not()) if mode == "landlock" else ""
+    if missing:
+        return missing
     try:
-        with Sandbox("probe", mode="bubblewrap") as box, box.submission(Limits()) as channel:
-            wire.send(channel, wire.pack({"do": "ping"}), time.monotonic() + 10)
-            wire.receive(channel, time.monotonic() + 10)
-        return "bubblewrap"
+        with Sandbox("probe", mode=mode) as box:
+            return canary.what_is_wrong(box, PROJECT, Limits())
     except (ServerFailed, wire.Closed, wire.Late, wire.Malformed, OSError) as error:
-        raise CannotIsolate(_cure(str(error))) from None
+        return " ".join(str(error).split())[:200] or "what was tried in it did not come back"
 
 
-def _cure(why: str) -> str:
+def _cure(bubblewrap: str, landlock: str) -> str:
     if not sys.platform.startswith("linux"):
         return (
             "Students' code can be kept apart on Linux only: grade in WSL2 or in a Linux machine, "
             "or say --trust if all submissions are your own."
         )
-    if shutil.which("bwrap") is None:
-        return (
-            "Students' code needs bubblewrap to be kept apart, and it is not installed: install "
-            "the package `bubblewrap`, or say --trust if all submissions are your own."
+    if bubblewrap == "it is not installed":
+        cure = "install the package `bubblewrap`"
+    else:
+        cure = (
+            "allow unprivileged user namespaces (on Ubuntu an AppArmor profile for bwrap; inside "
+            "Docker start the container with --privileged or a profile that allows them)"
         )
-    detail = f" ({' '.join(why.split())[:200]})" if why else ""
     return (
-        f"bubblewrap does not work here{detail}: allow unprivileged user namespaces (on Ubuntu an "
-        "AppArmor profile for bwrap; inside Docker start the container with --privileged or a "
-        "profile that allows them), or say --trust if all submissions are your own."
+        f"Students' code cannot be kept apart here, neither by bubblewrap ({bubblewrap}) nor by "
+        f"Landlock ({landlock}): {cure}, or say --trust if all submissions are your own."
     )
 
 
@@ -131,10 +154,12 @@ class Sandbox:
         self.kind, self.mode = kind, mode
         self.death: Death | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
+        self.folder = tempfile.mkdtemp(prefix="labsupport-") if mode == "landlock" else ""
+        self._ready = False
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = here
         with there:
-            command = _command(mode, there.fileno(), kind, tuple(also))
+            command = _command(mode, there.fileno(), kind, tuple(also), self.folder)
             try:
                 self._process = subprocess.Popen(
                     command,
@@ -143,18 +168,23 @@ class Sandbox:
                     stderr=self._errors,
                     pass_fds=[there.fileno()],
                     cwd="/",
-                    env=_environment(mode),
+                    env=_environment(mode, self.folder),
                     start_new_session=True,
                 )
             except OSError as error:
+                shutil.rmtree(self.folder, ignore_errors=True)
                 raise ServerFailed(f"{error.strerror}: {command[0]}") from None
-        self._ready = False
 
     def __enter__(self) -> Sandbox:
         return self
 
     def __exit__(self, *_error) -> None:
         self.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the warm process, or of what keeps it."""
+        return self._process.pid
 
     def wait_until_ready(self) -> None:
         """Raises ServerFailed if the warm process does not come up."""
@@ -244,29 +274,38 @@ class Sandbox:
     def close(self) -> None:
         """End the warm process and everything in it."""
         self._control.close()
+        if self.mode != "bubblewrap" and self._ready:  # else the kernel ends what is in it
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDING_SECONDS)
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         self._errors.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 # ---------------------------------------------------------------- commands
 
 
-def _environment(mode: str) -> dict[str, str]:
-    """Nothing of the grader's own environment but the path to programs."""
+def _environment(mode: str, folder: str = "") -> dict[str, str]:
+    """Nothing of the grader's own environment but the path to programs.
+
+    folder: the warm process's own, where it has no /tmp of its own.
+    """
+    own = folder or "/tmp"
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": "/tmp",
+        "HOME": own,
+        "TMPDIR": own,
         "LANG": "C.UTF-8",
-        "PYTHONPATH": COURSE if mode != "trust" else str(PROJECT),
+        "PYTHONPATH": COURSE if mode == "bubblewrap" else str(PROJECT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "Agg",
-        "MPLCONFIGDIR": "/tmp/matplotlib",
-        "KERAS_HOME": "/tmp/keras",
-        "LABSUPPORT_STATE": "/tmp/labsupport",
+        "MPLCONFIGDIR": f"{own}/matplotlib",
+        "KERAS_HOME": f"{own}/keras",
+        "LABSUPPORT_STATE": f"{own}/labsupport",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -274,11 +313,17 @@ def _environment(mode: str) -> dict[str, str]:
     } | {name: os.environ[name] for name in ("OPENBLAS_CORETYPE",) if name in os.environ}
 
 
-def _command(mode: str, control: int, kind: str, also: tuple[Path, ...]) -> list[str]:
+def _command(
+    mode: str, control: int, kind: str, also: tuple[Path, ...], folder: str = ""
+) -> list[str]:
     own_way = "-P" if sys.version_info >= (3, 11) else "-s"
     server = [own_way, "-m", "labsupport.grading.server", str(control), kind, mode]
     if mode == "trust":
         return [sys.executable, *server]
+    if mode == "landlock":
+        own = {"folder": folder, "abi": landlock.version()}
+        own["readable"] = landlock.readable(PROJECT, also)
+        return [sys.executable, *server, json.dumps(own)]
     in_venv = sys.prefix != sys.base_prefix
     python = Path(sys.executable)
     inside = f"{COURSE}/.venv/{python.parent.name}/{python.name}" if in_venv else str(python)

@@ -1,10 +1,10 @@
 """The warm process: imports once, forks for every submission. It runs no student's code itself.
 
-Started by `sandbox.Sandbox` as `python -m labsupport.grading.server CONTROL KIND MODE`. What a
-submission says and is told goes through a channel of its own that this process only hands on, so
-that nothing of one submission stays in the memory from which the next is forked. With a second
-channel comes a prober: a process as well shut in as the submission's, and out of its sight, but
-for a channel between the two.
+Started by `sandbox.Sandbox` as `python -m labsupport.grading.server CONTROL KIND MODE [OWN]`; OWN
+says what there is in place of namespaces. What a submission says and is told goes through a channel
+of its own that this process only hands on, so that nothing of one submission stays in the memory
+from which the next is forked. With a second channel comes a prober: a process as well shut in as
+the submission's, and out of its sight, but for a channel between the two.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import sys
 import time
 from importlib import import_module
 from pathlib import Path
+
+from labsupport.grading import landlock, quarters, seccomp
 
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, PR_SET_PDEATHSIG = 4, 38, 24, 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -39,6 +42,8 @@ def main(control_fd: int, kind: str, mode: str) -> None:
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that nothing inside can interrupt pid 1
+    if mode == "landlock":
+        OWN["tasks"] = quarters.settle(OWN["folder"], OWN["readable"])
     core, cores = pin()
     warm_up(kind)
     with contextlib.suppress(OSError):
@@ -46,20 +51,29 @@ def main(control_fd: int, kind: str, mode: str) -> None:
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     if len(os.listdir("/proc/self/task")) != 1:
         sys.exit("There is more than one thread after the imports; forking would not be safe.")
+    if not seccomp.why_not():
+        seccomp.prepared(mode, OWN.get("abi", 0))
     gc.collect()
     gc.freeze()
     global OWN_MEMORY
     OWN_MEMORY = _anonymous(os.getpid())
-    if mode == "trust":
+    if mode != "bubblewrap":
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     control.send(b'{"ready": true}')
     while True:
         said, fds, _flags, _address = socket.recv_fds(control, 1 << 16, 2)
         if not said:
-            os._exit(0)
+            leave()
         message = json.loads(said)
         if message["do"] == "start":
             Submission(control, fds, message["limits"], mode, core).watch()
+
+
+def leave() -> None:
+    """The other side is gone."""
+    if OWN:
+        shutil.rmtree(OWN["folder"], ignore_errors=True)
+    os._exit(0)
 
 
 def pin() -> tuple[int, set[int]]:
@@ -99,7 +113,7 @@ class Submission:
         self, control: socket.socket, channels: list[int], limits: dict, mode: str, core: int
     ):
         self.control, self.limits, self.mode = control, limits, mode
-        self.memory = False
+        self.memory, self.excess, self.looks = False, "", 0
         self.first: dict[int, int] = {}  # of each keeper, the pid of the process that it keeps
         peers = socket.socketpair() if len(channels) == 2 else ()
         for role, channel in zip(("student", "prober"), channels, strict=False):
@@ -143,19 +157,27 @@ class Submission:
                     if ended is None:
                         self.end()
                     if not said:
-                        os._exit(0)
+                        leave()
                     self.control.send(json.dumps({"ended": by_itself}).encode())
                     return
-                if (
-                    not ready
-                    and not ended
-                    and memory_used(set(self.first), self.mode) > self.limits["memory"]
-                ):
-                    self.memory = True
+                if not ready and not ended and self.takes_too_much():
                     ended = self.end()
         finally:
             for fd in ending:
                 os.close(fd)
+
+    def takes_too_much(self) -> bool:
+        """Whether it has to be stopped: from this no limit of the kernel's keeps it."""
+        self.memory = memory_used(set(self.first), self.mode) > self.limits["memory"]
+        if self.mode == "landlock" and not self.memory:
+            self.looks += 1  # some cost more than others
+            below = descendants()
+            if quarters.tasks(below) > len(self.first) * self.limits["processes"]:
+                self.excess = "had more processes than it may"
+            size, count = quarters.used(OWN["folder"], below, deleted=self.looks % 10 == 0)
+            if size > self.limits["file"] or count > quarters.MAX_FILES:
+                self.excess = "wrote more than it may"
+        return self.memory or bool(self.excess)
 
     def end(self, keeper: int | None = None) -> dict:
         """Kill what there is and wait until it is gone. Returns how the first process ended.
@@ -170,24 +192,37 @@ class Submission:
         code = os.waitstatus_to_exitcode(ends[keeper or next(iter(self.first))])
         # The keeper passes on an exit code below 128, and 128 + n for signal n.
         number = code - 128 if code >= 128 else 0
-        return {"code": code if code < 128 else 0, "signal": number, "memory": self.memory}
+        ended = {"code": code if code < 128 else 0, "signal": number, "memory": self.memory}
+        return ended | {"excess": self.excess}
 
 
 def kill_rest(mode: str) -> None:
     """Nothing but this process is left afterwards. In namespaces the kernel has seen to it."""
-    if mode == "trust":
-        for _ in range(100):
-            children = descendants()
-            if not children:
-                return
-            for pid in children:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            reap()
+    if mode != "bubblewrap":
+        kill_descendants()
+        if mode == "landlock":
+            quarters.clear(OWN["folder"])
     else:
         with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
         reap()
+
+
+def kill_descendants() -> None:
+    """First stop them all, so that none forks while others are killed."""
+    stopped: set[int] = set()
+    late = time.monotonic() + 20
+    while below := descendants():
+        numbers = [signal.SIGSTOP] if set(below) - stopped else [signal.SIGSTOP, signal.SIGKILL]
+        for number in numbers:
+            for pid in below:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        stopped = set(below)
+        reap()
+        if time.monotonic() > late:
+            os._exit(121)  # better no warm process than a survivor
+        time.sleep(0.001)
 
 
 def reap() -> None:
@@ -203,9 +238,10 @@ def descendants() -> list[int]:
     while todo:
         pid = todo.pop()
         with contextlib.suppress(OSError):
-            words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            todo += map(int, words)
-            found += map(int, words)
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                words = Path(f"/proc/{pid}/task/{thread}/children").read_text().split()
+                todo += map(int, words)
+                found += map(int, words)
     return found
 
 
@@ -215,7 +251,7 @@ def memory_used(keepers: set[int], mode: str) -> int:
     Of each, what it has beyond all that it can share with this process. Pages that its own forks
     share count for each of them.
     """
-    pids = descendants() if mode == "trust" else others()
+    pids = others() if mode == "bubblewrap" else descendants()
     return sum(max(0, _anonymous(pid) - OWN_MEMORY) for pid in pids if pid not in keepers)
 
 
@@ -234,6 +270,8 @@ def _anonymous(pid: int) -> int:
 
 #: What a fork can share with this process; known when it is warm.
 OWN_MEMORY = 0
+#: In mode "landlock": the warm process's "folder", what is "readable", Landlock's version "abi".
+OWN: dict = {}
 
 
 # ---------------------------------------------------------------- on the way to students' code
@@ -255,7 +293,7 @@ def keep(
     """The process between: makes the namespaces, and stays to see the first process's end."""
     for fd in close:
         os.close(fd)
-    if mode != "trust":
+    if mode == "bubblewrap":
         uid, gid = os.getuid(), os.getgid()
         libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or /proc/self would be root's
         _check(libc.unshare(NEW), "unshare")
@@ -271,6 +309,8 @@ def keep(
         _guarded(lambda: begin(role, own, limits, mode))
     for fd in own:
         os.close(fd)
+    if mode == "landlock":  # or the kernel might forget the entry that Landlock knows
+        os.open(f"/proc/{first}", os.O_PATH)
     os.write(report, str(first).encode())
     os.close(report)
     _pid, status = os.waitpid(first, 0)
@@ -282,9 +322,12 @@ def begin(role: str, own: list[int], limits: dict, mode: str) -> None:
     """The submission's first process, or the prober's: shut all doors, then do as it is told."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     os.setsid()  # a signal to one's own process group stays at home
-    if mode != "trust":
+    if mode == "bubblewrap":
         lock_up(limits)
-    limit(limits)
+    if mode == "landlock":
+        shut_in(limits)
+    else:
+        limit(limits)
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
@@ -294,6 +337,8 @@ def begin(role: str, own: list[int], limits: dict, mode: str) -> None:
     os.closerange(3 + len(own), 1 << 16)
     from labsupport.grading import child, prober
 
+    if mode == "landlock" or mode == "bubblewrap" and not seccomp.why_not():
+        seccomp.install(mode, OWN.get("abi", 0))
     channels = [socket.socket(fileno=number) for number in range(3, 3 + len(own))]
     (prober if role == "prober" else child).serve(*channels)
     os._exit(0)
@@ -317,6 +362,16 @@ def lock_up(limits: dict) -> None:
     os.chdir("/tmp")
 
 
+def shut_in(limits: dict) -> None:
+    """Without namespaces: a folder of one's own, and the sight of no other."""
+    libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # so that the warm process can see its open files
+    Path("/proc/self/oom_score_adj").write_text("1000")  # before the warm process
+    own = quarters.move_in(OWN["folder"])
+    limit(limits | {"processes": OWN["tasks"] + limits["processes"]})
+    of_itself = {f"/proc/{os.getpid()}": landlock.READ}  # TensorFlow asks for its command line
+    landlock.restrict(own, OWN["readable"] | of_itself, OWN["abi"])
+
+
 def limit(limits: dict) -> None:
     """Limits that the kernel keeps."""
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -325,7 +380,7 @@ def limit(limits: dict) -> None:
         ("NPROC", limits["processes"]),
         ("NOFILE", 512),
         ("FSIZE", limits["file"]),
-        ("CORE", 0),
+        ("CORE", 1),  # 0 would still start a program that the system has for it
         ("MSGQUEUE", 1 << 16),
         ("MEMLOCK", 1 << 20),
         ("CPU", int(limits["total"]) + 30),
@@ -343,4 +398,5 @@ def _check(result: int, what: str) -> None:
 
 
 if __name__ == "__main__":
+    OWN |= json.loads(sys.argv[4]) if len(sys.argv) > 4 else {}
     main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
