@@ -391,6 +391,14 @@ def test_memory_is_limited(box, hog):
     assert graded(box, NUMPY, answer(hog)).points == 0
 
 
+def test_memory_that_forks_could_share_counts(box):
+    hog = "import mmap\n    hogs = [mmap.mmap(-1, 1 << 28) for _ in range(12)]\n"
+    hog += "    page = bytes(1 << 28)\n    for hog in hogs: hog.write(page)\n"
+    hog += "    import time; time.sleep(1)"
+    result = graded(box, NUMPY, answer(hog))
+    assert "more memory than it may" in parts(result, "bn-dense")[0].message
+
+
 @pytest.mark.parametrize(
     "flood",
     [

@@ -261,11 +261,13 @@ def others() -> list[int]:
 
 
 def _anonymous(pid: int) -> int:
+    """Bytes of a process that are no file's, what it shares with its own forks included."""
     try:
-        resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
-    except (OSError, ValueError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
         return 0
-    return (int(resident) - int(shared)) * resource.getpagesize()
+    kinds = dict(line.split(":", 1) for line in lines if line.startswith(("RssAnon", "RssShmem")))
+    return sum(1024 * int(words.split()[0]) for words in kinds.values())
 
 
 #: What a fork can share with this process; known when it is warm.
