@@ -142,6 +142,13 @@ HOSTILE = {
     "its own end": BODY + "    import os\n    os._exit(0)\n",
     "noise": BODY + "    import os\n    os.write(4, os.urandom(1 << 16))\n    return x + y\n",
     "no line left": BODY + "    import os\n    os.closerange(3, 64)\n    return x + y\n",
+    "a graph that is none": BODY + "    import os\n    from labsupport.grading import wire\n"
+    "    import numpy as np\n    data = np.frombuffer(os.urandom(99), np.uint8)\n"
+    "    said = {'ask': 'grow', 'of': 0, 'arguments': ({'nodes': [data]},), 'named': {}, 'n': 1}\n"
+    "    os.write(4, wire.pack(said))\n    return x\n",
+    "an element that is none": BODY + "    import os\n    from labsupport.grading import wire\n"
+    "    odd = lambda value: {'g': ['variable', 'z', 'AAAA']}\n"
+    "    os.write(4, wire.pack({'value': object()}, odd))\n    return x\n",
     "a file of the prober's": BODY + "    here = tf.io.read_file('/proc/self/environ')\n"
     "    with tf.control_dependencies([tf.io.write_file('/proc/self/mem', here)]):\n"
     "        return x + y\n",

@@ -147,6 +147,9 @@ class GraphSession(remote.Session):
         return super()._stand_in(value)
 
     def _revive(self, said: Any) -> Any:
-        if "g" in said:
+        if "g" not in said:
+            return super()._revive(said)
+        try:
             return self.mirror.element(said["g"])
-        return super()._revive(said)
+        except Exception:
+            raise wire.Malformed("There is no such element of the graph.") from None
