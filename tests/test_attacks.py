@@ -504,7 +504,7 @@ import os, subprocess
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        os.execv("/bin/sleep", ["sleep", "98765"])
+        os.execv("/bin/sleep", ["sleep", "SECONDS"])
     os._exit(0)
 os.wait()
 """
@@ -517,19 +517,22 @@ def test_a_sandbox_that_ends_leaves_no_process(mode, how):
     pid = box.pid
     with box.submission(sandbox.Limits()) as channel:
         until = time.monotonic() + 30
-        said = {"do": "run", "cells": [["c", DAEMON]], "seconds": 20, "total": 20}
+        seconds = str(100_000 + os.getpid())  # no other run of the tests has such a sleeper
+        sleeper = f"sleep {seconds}"
+        code = DAEMON.replace("SECONDS", seconds)
+        said = {"do": "run", "cells": [["c", code]], "seconds": 20, "total": 20}
         canary.tell(channel, said, until)
         while "done" not in canary.hear(channel, until):
             pass
-        assert "sleep 98765" in table()
+        assert sleeper in table()
         if how == "closed":
             box.close()
         else:  # all that the kernel does for it then
             box._control.close()
         deadline = time.monotonic() + 10
-        while (processes_below(pid) or "sleep 98765" in table()) and time.monotonic() < deadline:
+        while (processes_below(pid) or sleeper in table()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert processes_below(pid) == 0 and "sleep 98765" not in table()
+        assert processes_below(pid) == 0 and sleeper not in table()
         assert not os.path.exists(box.folder or "/nowhere")
         box.close()
         with pytest.raises(sandbox.ServerFailed):
