@@ -92,13 +92,13 @@ class _Wired:
         if hidden == NOWHERE:
             return {
                 **seen,
-                **_unseen("behind a layer that is not used", FIRST, SECOND, UNITS, ON_X),
+                **_unseen("behind a layer that is not used", FIRST, SECOND, ON_X, UNITS),
             }
         if at_zero > 0.01:
-            return {**seen, **_unseen("behind that activation", FIRST, SECOND, UNITS, ON_X)}
+            return {**seen, **_unseen("behind that activation", FIRST, SECOND, ON_X, UNITS)}
         if false == FROZEN or self.uneven(True):
             which = SHARED if false != FROZEN else "the same units in every run"
-            return {**seen, FIRST: which, SECOND: which, UNITS: which, ON_X: self.on_x()}
+            return {**seen, FIRST: which, SECOND: which, ON_X: self.on_x(), UNITS: which}
         first, second = self.hidden(1, scale), self.hidden(2, scale)
         mean, spread = self.average(scale)
         units = _say_units(second[0], spread)
