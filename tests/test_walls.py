@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from grading_tools import NUMPY, needs, open_box
 
-from labsupport.grading import canary, landlock, sandbox, seccomp, wire
+from labsupport.grading import landlock, remote, sandbox, seccomp, wire
 
 ROOT = sandbox.PROJECT
 OLD, NEW = landlock.NEEDED, 7  # Landlock's versions: the oldest that will do, the newest known
@@ -307,14 +307,11 @@ class Outside:
 
 def said_by(box: sandbox.Sandbox, source: str, limits=None) -> list[str]:
     """The list `opened` that a cell makes."""
-    with box.submission(limits or sandbox.Limits()) as channel:
-        until = time.monotonic() + 90
-        cells = [["cell 1", source]]
-        canary.tell(channel, {"do": "run", "cells": cells, "seconds": 60, "total": 60}, until)
-        while "done" not in (said := canary.hear(channel, until)):
-            assert not said.get("trouble"), said
-        canary.tell(channel, {"do": "find", "answer": "opened"}, until)
-        return canary.hear(channel, until)["value"]
+    limits = limits or sandbox.Limits()
+    with box.submission(limits) as channel:
+        session = remote.Session(channel, limits.grace)
+        assert session.run([("cell 1", source)], 60, 60) == [None]
+        return session.find("opened")[1]
 
 
 def opened(box: sandbox.Sandbox, outside: Outside, attempts: dict[str, str]) -> set[str]:

@@ -25,7 +25,6 @@ import contextlib
 import difflib
 import inspect
 import linecache
-import os
 import random
 import select
 import signal
@@ -197,9 +196,6 @@ class Child:
 
     # ------------------------------------------------------------ answers
 
-    def do_ping(self, _message: dict) -> dict:
-        return {"pong": os.getpid(), "network": _reaches_out()}
-
     def do_find(self, message: dict) -> dict:
         self.answer = message["answer"]
         found = self.answer in self.names
@@ -234,7 +230,7 @@ class Child:
         reply = self.attempt(call)
         if message.get("in") and "trouble" not in reply:
             told = self.attempt(self.tell_growth)
-            reply = {**told, **reply} if "trouble" not in told else told
+            reply = told if "trouble" in told else reply
         reply["changed"] = [
             None if _same(array, old) else array for array, old in zip(arrays, before, strict=True)
         ]
@@ -493,13 +489,3 @@ class _Shell:
 
     def __getattr__(self, _name: str):
         return _nothing
-
-
-def _reaches_out() -> bool:
-    """Whether a connection out of here can be opened at all."""
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(("192.0.2.1", 9))  # an address reserved for documentation; sends nothing
-    except OSError:
-        return False
-    return True

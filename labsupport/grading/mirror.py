@@ -111,7 +111,7 @@ class Mirror:
                 self._wait(name, source)
             for name, items in (said.get("collections") or {}).items():
                 found = [self.element(item) for item in items if item]
-                self.graph.get_collection_ref(name)[:] = [one for one in found if one is not None]
+                self.graph.get_collection_ref(name)[:] = found
                 self._told[name] = items
 
     def _take_nodes(self, part: Any) -> None:

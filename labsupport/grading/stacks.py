@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,11 +33,6 @@ def where_probed(exercise: Exercise) -> str:
     if numbers or kind_of(exercise.lesson) == "numpy":
         return "outside"
     return "beside"
-
-
-def tensorflow_1_is_here() -> bool:
-    """Whether this process has imported TensorFlow for version 1's graphs."""
-    return "labsupport.tf1" in sys.modules
 
 
 #: What students' own cells often import beside what the lesson does.
