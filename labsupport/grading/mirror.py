@@ -42,7 +42,7 @@ class Mirror:
         self.graph, self.call = graph, call
         self.known: dict[str, set[str]] = {}
         self._variables: dict[str, Any] = {}
-        self._contexts: dict[int, tuple[Any, list[str]]] = {}
+        self._written: dict[int, tuple[Any, list[str]]] = {}
         self._told: dict[str, list] = {}
         self._functions: list[Any] = []  # TensorFlow itself keeps only a weak hold on them
 
@@ -83,11 +83,7 @@ class Mirror:
     def name_of(self, value: Any, collection: str = "") -> list[str] | None:
         """What stands for an element of this graph; None for anything else."""
         if collection in CONTEXTS:
-            known = self._contexts.get(id(value))
-            if known is None:
-                known = value, ["context", collection, _text(value.to_proto())]
-                self._contexts[id(value)] = known
-            return known[1]
+            return self._in_full("context", collection, value)
         if isinstance(value, _UnreadVariable):
             value = value._graph_element
         if not isinstance(value, tf.Tensor | tf.Operation | Variable):
@@ -96,8 +92,14 @@ class Mirror:
             return None
         if isinstance(value, Variable):
             self._variables[value.name] = value
-            return ["variable", value.name, _text(value.to_proto())]
+            return self._in_full("variable", value.name, value)
         return ["operation" if isinstance(value, tf.Operation) else "tensor", value.name]
+
+    def _in_full(self, kind: str, name: str, value: Any) -> list[str]:
+        """What stands for something that the other side may have to make; written out once."""
+        if id(value) not in self._written:
+            self._written[id(value)] = value, [kind, name, _text(value.to_proto())]
+        return self._written[id(value)][1]
 
     # ------------------------------------------------------------ taking
 
@@ -162,11 +164,11 @@ class Mirror:
     def _context(self, collection: str, text: str) -> Any:
         """A control flow context, which gradients of what is in it need."""
         said = ["context", collection, text]
-        for context, known in self._contexts.values():
-            if known == said:
-                return context
+        for known, written in self._written.values():
+            if written == said:
+                return known
         context = ops.get_from_proto_function(collection)(_proto(collection, text))
-        self._contexts[id(context)] = context, said
+        self._written[id(context)] = context, said
         return context
 
     def _know_own_variables(self) -> None:
