@@ -12,8 +12,9 @@ from labsupport.observe import observe
 from labsupport.vocabulary import Case, Exercise, Odd, Unusable
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def tf():
+    """Imported before any time limit begins: on a slow machine it takes longer than one."""
     from labsupport.tf1 import tf
 
     return tf
@@ -163,3 +164,39 @@ def test_trials_are_alike_and_apart(tf):
             t.variable(1.0, "v")
     np.testing.assert_array_equal(*draws)
     assert tf.get_default_graph() is not t.graph
+
+
+def test_a_variable_is_what_tensorflow_makes(tf):
+    from labsupport.exercises import tf_variable
+
+    def one_by_tensorflow(value, name, trainable):
+        return tf.Variable(value, name=name, trainable=trainable, use_resource=True)
+
+    def graph_of(make):
+        with tf.Graph().as_default() as graph:
+            with tf.control_dependencies([tf.no_op()]):
+                made = [
+                    make(np.ones((3, 2), np.float32), "a", True),
+                    make(np.float32(2), "a", False),
+                ]
+            with tf.variable_scope("inner"):
+                made.append(make(np.arange(3.0), "a", False))
+            made += [one_by_tensorflow(np.ones(3), "a", True), make(np.int64(3), "A", True)]
+            tf.gradients(tf.reduce_sum(made[0]) * made[1], made[0])
+            facts = [
+                (v.name, v.shape, v.dtype, v.trainable, v.op.name, v.initial_value.name)
+                for v in made
+            ]
+            collections = {
+                key: [one.name for one in graph.get_collection_ref(key)]
+                for key in graph.get_all_collection_keys()
+            }
+            return (
+                graph.as_graph_def(add_shapes=True),
+                [v.to_proto() for v in made],
+                facts,
+                collections,
+            )
+
+    for theirs, ours in zip(graph_of(one_by_tensorflow), graph_of(tf_variable.make), strict=True):
+        assert ours == theirs

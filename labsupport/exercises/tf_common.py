@@ -46,6 +46,7 @@ from typing import Any
 
 import numpy as np
 
+from labsupport.exercises import tf_variable
 from labsupport.exercises.common import call
 from labsupport.observe import NOT_THE_STUDENTS, plain
 from labsupport.vocabulary import Elsewhere, Odd, Unusable
@@ -106,8 +107,7 @@ class Trial:
 
     def variable(self, value: Any, name: str, dtype: Any = np.float32, trainable: bool = False):
         """A resource variable with this initial value."""
-        value = np.asarray(value, dtype=dtype)
-        return self.tf.Variable(value, name=name, trainable=trainable, use_resource=True)
+        return tf_variable.make(np.asarray(value, dtype=dtype), name, trainable)
 
     def slow(self, value: Any, seconds: float = 0.03):
         """A tensor of the same value that is there only after some time."""
