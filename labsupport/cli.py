@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _build(arguments: argparse.Namespace) -> int:
     try:
-        from labsupport.authoring import build, lessons
+        from labsupport.authoring import answer_key, build, lessons
     except ImportError as error:
         print(f"Building needs the whole environment: {error}.", file=sys.stderr)
         return 1
@@ -84,7 +84,7 @@ def _build(arguments: argparse.Namespace) -> int:
             print("Run `python3 -m labsupport build`." if stale else "Everything is up to date.")
             return 1 if stale else 0
         build.build(arguments.lesson, execute=arguments.execute, jobs=arguments.jobs)
-    except (build.BuildError, lessons.LessonError) as error:
+    except (build.BuildError, answer_key.NoKey, lessons.LessonError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pytest
 
-from labsupport.grading import fresh, program, sandbox, trial
+from labsupport.grading import fresh, keymaker, program, sandbox, trial
 from labsupport.grading.records import Result, Submission
 from labsupport.grading.stacks import kind_of
 
@@ -64,7 +64,7 @@ def _skip(why: str) -> None:
 def key_of(lesson: str) -> fresh.ClassKey:
     from pathlib import Path
 
-    return fresh.class_key(lesson, SEED, "bubblewrap", Path(os.environ["LABSUPPORT_TEST_KEYS"]))
+    return keymaker.class_key(lesson, SEED, "bubblewrap", Path(os.environ["LABSUPPORT_TEST_KEYS"]))
 
 
 def a_program(lesson: str, *sources: str) -> program.Program:

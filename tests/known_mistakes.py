@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from labsupport import exercises, keys
-from labsupport.authoring import catalogue, lessons
-from labsupport.authoring.build import make_key, same_key
+from labsupport.authoring import answer_key, catalogue, lessons
+from labsupport.authoring.build import same_key
 from labsupport.judge import agree, cells_of, judge
 from labsupport.observe import observe
 
@@ -55,7 +55,7 @@ def fresh_key(name, seed):
     exercise = exercises.find(name)
     lesson = lessons.read(lessons.sources()[exercise.lesson])
     answer = getattr(answers(lesson), exercise.answer)
-    return make_key(exercise, answer, draw(exercise, seed))
+    return answer_key.make(exercise, answer, catalogue_of(name).mistakes, draw(exercise, seed))
 
 
 answers = lru_cache(lessons.answers)

@@ -18,7 +18,7 @@ import nbformat
 import pytest
 
 from labsupport import cli, exercises
-from labsupport.authoring import build, digests, lessons
+from labsupport.authoring import answer_key, build, digests, lessons
 from labsupport.authoring.lessons import LessonError
 from labsupport.observe import observe
 from labsupport.stub import STUB
@@ -163,7 +163,7 @@ DRIVER = """
 import json, re, sys
 from pathlib import Path
 from labsupport import keys
-from labsupport.authoring import build, digests, lessons
+from labsupport.authoring import answer_key, build, digests, lessons
 name, changes = json.loads(sys.stdin.read())
 lesson, solved = lessons.SOURCES / f"{name}.py", lessons.SOURCES / f"{name}.ipynb"
 blank, key = lessons.BLANKS / f"{name}.ipynb", keys.path_of("standardize")
@@ -375,8 +375,8 @@ def test_swapped_markers_do_not_give_the_answer_away(tmp_path):
 
 def test_answer_that_fails_its_own_cases_cannot_be_built():
     exercise = exercises.of_lesson(LESSON)[0]
-    with pytest.raises(build.BuildError, match="standardize: the solved lesson's own answer fails"):
-        build.make_key(exercise, lambda x: 1 / 0)
+    with pytest.raises(answer_key.NoKey, match="standardize: the solved lesson's own answer fails"):
+        answer_key.make(exercise, lambda x: 1 / 0, ())
 
 
 def test_part_that_no_case_looks_at_cannot_be_built():
@@ -384,8 +384,8 @@ def test_part_that_no_case_looks_at_cannot_be_built():
 
     exercise = exercises.of_lesson(LESSON)[0]
     blind = replace(exercise, parts=(*exercise.parts, Part("blind", 1, "", ("nowhere/*",))))
-    with pytest.raises(build.BuildError, match="no case has a value that the part 'blind' covers"):
-        build.make_key(blind, lambda x: (x - x.mean()) / x.std())
+    with pytest.raises(answer_key.NoKey, match="no case has a value that the part 'blind' covers"):
+        answer_key.make(blind, lambda x: (x - x.mean()) / x.std(), ())
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,7 @@ from pathlib import Path
 import nbformat
 
 from labsupport import exercises, keys
-from labsupport.authoring import catalogue, digests, lessons
-from labsupport.judge import cells_of
-from labsupport.observe import observe
-from labsupport.vocabulary import Exercise, Key, KnownMistake
+from labsupport.authoring import answer_key, catalogue, digests, lessons
 
 #: Output kinds that are of no use without the kernel that made them.
 LIVE = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
@@ -223,26 +220,9 @@ def _keys_of(name: str) -> list[str]:
     """The texts of the keys of a lesson's exercises, in their order."""
     names = lessons.answers(lessons.read(lessons.sources()[name]))
     return [
-        keys.dumps(make_key(exercise, getattr(names, exercise.answer)))
-        for exercise in exercises.of_lesson(name)
+        keys.dumps(answer_key.make(e, getattr(names, e.answer), catalogue.read(e.id).mistakes))
+        for e in exercises.of_lesson(name)
     ]
-
-
-def make_key(exercise: Exercise, answer, cases=None) -> Key:
-    """The key of an exercise: its right answer and every known mistake, observed on the cases."""
-    cases = exercise.visible_cases() if cases is None else cases
-    right = observe(exercise, answer, cases)
-    broken = [f"{case}: {o.trouble.text}" for case, o in right.items() if o.trouble]
-    if broken:
-        raise BuildError(f"{exercise.id}: the solved lesson's own answer fails on {broken[0]}")
-    unseen = [part.id for part in exercise.parts if not cells_of(right, part)]
-    if unseen:
-        raise BuildError(f"{exercise.id}: no case has a value that the part {unseen[0]!r} covers")
-    mistakes = tuple(
-        KnownMistake(m.id, m.name, m.question, observe(exercise, m.answer, cases), m.same_as)
-        for m in catalogue.read(exercise.id).mistakes
-    )
-    return Key(right, mistakes)
 
 
 def same_key(one: str, other: str) -> bool:

@@ -10,10 +10,11 @@ each a function or class of any name.
 
 from __future__ import annotations
 
-import importlib.util
+import linecache
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / "solutions" / "mistakes"
@@ -72,9 +73,14 @@ def path_of(exercise_id: str, folder: Path = FOLDER) -> Path:
 def read(exercise_id: str, folder: Path = FOLDER) -> Catalogue:
     """The catalogue of an exercise; empty if it has no file."""
     file = path_of(exercise_id, folder)
-    if not file.exists():
-        return Catalogue()
+    return read_text(file.read_text(encoding="utf-8"), str(file)) if file.exists() else Catalogue()
+
+
+def read_text(source: str, filename: str) -> Catalogue:
+    """The catalogue that such a file's text gives. filename: as it will stand in tracebacks."""
     _current.mistakes, _current.variants = [], {}
-    spec = importlib.util.spec_from_file_location(f"mistakes_{file.stem}", file)
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    module = ModuleType(f"mistakes_{Path(filename).stem}")
+    # AutoGraph and `inspect` look for the source there.
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    exec(compile(source, filename, "exec", dont_inherit=True), vars(module))
     return Catalogue(_current.mistakes, _current.variants)

@@ -17,7 +17,8 @@ remote     an answer that lives in the sandbox, called by a probe that does not
 prober     a clean process in it, for probes that need TensorFlow
   mirror   a graph that one process builds and another runs
 trial      one submission tried, from outside
-fresh      cases and keys for a class, drawn from its seed
+fresh      cases for a class, drawn from its seed, and where its keys are kept
+keymaker   the key of a lesson for a class, made by running the solved one
 runner     all submissions on all cores; nothing finished is lost
 gradebook  the stored verdicts
 reports    what the student, the instructor and other systems read

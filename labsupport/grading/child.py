@@ -12,7 +12,7 @@ go as frames (see wire.py), on a channel to the grader and on one to the prober,
     {"do": "graph", "of": number, "seed", "grown"}    a graph to build on, or what has come to it
     {"do": "py_func", "token", "arguments"}    a function that the answer's graph calls
     {"do": "line", "name"}          the student's line that made an operation
-    {"do": "key", …}                for the course's own answers, see fresh.py
+    {"do": "key", "exercise", "seed", "mistakes", "name"}     of the solved lesson: see keymaker.py
 
 While it is at a call it may ask back, {"ask": "call" | "get" | "set", "of", …}: inputs can be
 functions. {"ask": "grow"} tells what the answer added to a graph, "run" runs a session of it.
@@ -52,6 +52,7 @@ KNOWN_ERRORS = (AttributeError, KeyError, IndexError, TypeError, ValueError, Not
 def get_ready(kind: str) -> None:
     """What every submission would otherwise do for itself, and may be done before the fork."""
     import labsupport
+    import labsupport.notebook  # noqa: F401  `needs` is part of it
 
     exercises.all_exercises()
     for name in ("check", "environment", "hint", "progress"):  # they would only take time
@@ -333,15 +334,17 @@ class Child:
         return {**wire.of_observation(seen), "replaced": guard.put_back()}
 
     def do_key(self, message: dict) -> dict:
-        """The key of an exercise as text, in bytes. Only where `solutions/` can be seen."""
-        from labsupport.authoring import build, lessons
+        """The key of an exercise as text, in bytes. Asked of the solved lesson only."""
+        from labsupport.authoring import answer_key, catalogue
         from labsupport.keys import dumps
 
         exercise = exercises.find(message["exercise"])
         try:
-            names = lessons.answers(lessons.read(lessons.sources()[exercise.lesson]))
+            source = message["mistakes"].tobytes().decode("utf-8")
+            known = catalogue.read_text(source, message["name"])
             cases = exercise.cases(np.random.RandomState(message["seed"]))
-            text = dumps(build.make_key(exercise, getattr(names, exercise.answer), cases))
+            answer = self.names[exercise.answer]
+            text = dumps(answer_key.make(exercise, answer, known.mistakes, cases))
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"[:400]}
         return {"value": np.frombuffer(text.encode(), np.uint8)}

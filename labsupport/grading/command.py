@@ -9,7 +9,16 @@ import sys
 import time
 from pathlib import Path
 
-from labsupport.grading import blanks, cluster, fresh, gradebook, reading, reports, runner, sandbox
+from labsupport.grading import (
+    blanks,
+    cluster,
+    gradebook,
+    keymaker,
+    reading,
+    reports,
+    runner,
+    sandbox,
+)
 
 CANNOT_ISOLATE = 3
 
@@ -38,7 +47,7 @@ def grade(arguments: argparse.Namespace) -> int:
         return CANNOT_ISOLATE
     except (
         reading.CannotRead,
-        fresh.NoKey,
+        keymaker.NoKey,
         gradebook.Locked,
         cluster.NoCluster,
         blanks.NoBlank,

@@ -72,7 +72,7 @@ class Session:
 
     def find(self, name: str) -> tuple[bool, Any, int, str]:
         """Whether a name is there, its value, its handle, and a name that is nearly it."""
-        reply = self._ask({"do": "find", "answer": name}, self.grace + 2)
+        reply = self.ask({"do": "find", "answer": name}, self.grace + 2)
         near, handle = reply.get("near"), reply.get("handle")
         if not isinstance(near, str) or type(handle) is not int:
             raise wire.Malformed("An answer was not what it should be.")
@@ -98,7 +98,7 @@ class Session:
 
     def _observe_inside(self, exercise, handle, case, number, seconds) -> Observation:
         question = {**_about_case(exercise, case, number, seconds), "of": handle}
-        reply = self._ask(question, seconds + self.grace)
+        reply = self.ask(question, seconds + self.grace)
         self._replaced(reply)
         return wire.to_observation(reply)
 
@@ -108,7 +108,7 @@ class Session:
         """What `observe.observe_case` returns."""
         self._until = time.monotonic() + seconds + self.grace
         self.note = ""
-        self._ask({"do": "case", "number": number, "seconds": seconds}, self.grace)
+        self.ask({"do": "case", "number": number, "seconds": seconds}, self.grace)
         seen = observe_case(exercise, answer, case, number, seconds + self.grace)
         if self.broken is not None:
             raise self.broken
@@ -120,7 +120,7 @@ class Session:
         Raises Elsewhere (and AttributeError … as there), or TooSlow.
         """
         try:
-            reply = self._ask({"do": do, "of": handle, **more}, self._until - time.monotonic())
+            reply = self.ask({"do": do, "of": handle, **more}, self._until - time.monotonic())
             arrays = _arrays((more.get("arguments", ()), more.get("named", {})))
             for array, changed in zip(arrays, reply.get("changed") or [], strict=False):
                 if isinstance(changed, np.ndarray) and changed.shape == array.shape:
@@ -158,7 +158,7 @@ class Session:
             raise wire.Malformed("A message was not what it should be.")
         return message
 
-    def _ask(self, message: dict, seconds: float) -> dict:
+    def ask(self, message: dict, seconds: float) -> dict:
         """Send a message; answer the questions that come back, and return the reply."""
         end = time.monotonic() + seconds
         self._send(message)

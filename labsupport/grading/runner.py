@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from labsupport.grading import fresh, reading, sandbox, trial
+from labsupport import exercises
+from labsupport.grading import fresh, keymaker, reading, sandbox, trial
 from labsupport.grading.gradebook import Gradebook
 from labsupport.grading.program import program_of
 from labsupport.grading.records import Result, Submission
@@ -48,7 +49,7 @@ class KeyRef:
 
 @lru_cache(maxsize=16)
 def _load_key(ref: KeyRef) -> fresh.ClassKey:
-    return fresh.class_key(ref.lesson, ref.seed, ref.mode, Path(ref.store))
+    return keymaker.class_key(ref.lesson, ref.seed, ref.mode, Path(ref.store))
 
 
 @dataclass
@@ -76,15 +77,32 @@ def grade_one(
     """The verdict on a submission, in this process's warm sandbox. A lost sandbox is replaced."""
     key = key.load() if isinstance(key, KeyRef) else key
     program = program_of(submission)
-    why = ""
-    for _ in range(TRIES):
+    try:
+        return _in_box(
+            kind_of(submission.lesson),
+            mode,
+            lambda box: trial.grade(submission, program, box, key, limits),
+        )
+    except sandbox.ServerFailed as error:
+        return trial.refused(submission, key, key.seed, f"Its sandbox was lost twice: {error}.")
+
+
+def key_one(exercise_id: str, seed: int, mode: str) -> str:
+    """The text of an exercise's key for a class, made in this process's warm sandbox."""
+    kind = kind_of(exercises.find(exercise_id).lesson)
+    return _in_box(kind, mode, lambda box: keymaker.exercise_key(exercise_id, seed, box))
+
+
+def _in_box(kind: str, mode: str, do: Callable[[sandbox.Sandbox], Any]) -> Any:
+    """What `do` makes of the warm sandbox; of a new one if it is lost meanwhile."""
+    for number in range(TRIES):
         try:
-            box = _box(kind_of(submission.lesson), mode)
-            return trial.grade(submission, program, box, key, limits)
-        except sandbox.ServerFailed as error:
-            why = str(error)
+            return do(_box(kind, mode))
+        except sandbox.ServerFailed:
             close_boxes()
-    return trial.refused(submission, key, key.seed, f"Its sandbox was lost twice: {why}.")
+            if number == TRIES - 1:
+                raise
+    return None
 
 
 def warm(kind: str, mode: str) -> None:
@@ -115,7 +133,7 @@ def _begin_lane() -> None:
 
 
 class Lane:
-    """One process that grades, replaced when it dies."""
+    """One process that grades and makes keys, replaced when it dies."""
 
     def __init__(self, first: tuple[str, str] | None = None):
         self._start()
@@ -125,12 +143,12 @@ class Lane:
     def _start(self) -> None:
         self.pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin_lane)
 
-    def submit(self, *arguments: Any) -> Future:
+    def submit(self, do: Callable[..., Any], *arguments: Any) -> Future:
         try:
-            return self.pool.submit(grade_one, *arguments)
+            return self.pool.submit(do, *arguments)
         except BrokenProcessPool:
             self.replace()
-            return self.pool.submit(grade_one, *arguments)
+            return self.pool.submit(do, *arguments)
 
     def replace(self) -> None:
         self.end()
@@ -161,7 +179,7 @@ def grade(
 
     seed: of the hidden cases; by default the one this folder was graded with before, or a new one.
     scheduler: address of a Dask scheduler, to grade on its workers. bar: makes a progress bar, as
-    `tqdm.tqdm` does. Raises `reading.CannotRead`, `sandbox.CannotIsolate`, `fresh.NoKey`,
+    `tqdm.tqdm` does. Raises `reading.CannotRead`, `sandbox.CannotIsolate`, `keymaker.NoKey`,
     `gradebook.Locked`, Interrupted; each says what to do.
     """
     limits = limits or sandbox.Limits()
@@ -185,12 +203,15 @@ def grade(
             else:
                 todo.append((item, submission.lesson))
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
-        work = _work(todo, seed, mode, grades / ".keys", limits, say)
+        store = grades / ".keys"
         if scheduler:
-            run = _on_cluster(scheduler, work)
+            run = _on_cluster(scheduler, _work(todo, seed, mode, store, limits, say))
         else:
             first = (kind_of(todo[0][1]), mode) if todo else None
-            run = _on_lanes(min(jobs, len(todo)), work, first)
+            wanted = jobs if todo and not fresh.stored(todo[0][1], seed, store) else len(todo)
+            lanes = Lanes(min(jobs, wanted), first)
+            make = partial(lanes.keys, seed=seed, mode=mode)
+            run = lanes.results(_work(todo, seed, mode, store, limits, say, make))
         progress = bar(total=len(todo)) if bar else contextlib.nullcontext()
         try:
             with progress as shown, contextlib.closing(run):
@@ -244,63 +265,87 @@ def _course(lesson: str) -> str:
 Work = tuple[reading.Found, KeyRef, str, sandbox.Limits]
 
 
-def _work(todo, seed, mode, store, limits, say) -> Iterator[Work]:
+def _work(todo, seed, mode, store, limits, say, maker=None) -> Iterator[Work]:
     """What there is to do, lesson by lesson; a lesson's key is made, and tried, when it is due."""
     ready: set[str] = set()
     for item, lesson in todo:
         ref = KeyRef(lesson, seed, mode, str(store))
         if lesson not in ready:
-            fresh.class_key(lesson, seed, mode, store, say)
+            keymaker.class_key(lesson, seed, mode, store, say, maker)
             ready.add(lesson)
         yield item, ref, mode, limits
 
 
-def _on_lanes(
-    jobs: int, work: Iterable[Work], first: tuple[str, str] | None = None
-) -> Iterator[Result]:
-    """Results as they come from `jobs` processes of this machine.
+class Lanes:
+    """As many lanes as there are to be on this machine.
 
-    first: kind and mode of the sandboxes to start while the first key is made.
+    first: kind and mode of the sandboxes to start while there is nothing else to do.
     """
-    lanes = [Lane(first) for _ in range(jobs)]
-    free = list(lanes)
-    running: dict[Future, tuple[Lane, Work, int]] = {}
 
-    def start(lane: Lane, task: Work, tries: int) -> None:
-        item, key, mode, limits = task
-        running[lane.submit(reading.load(item), key, mode, limits)] = (lane, task, tries)
+    def __init__(self, jobs: int, first: tuple[str, str] | None = None):
+        self.lanes = [Lane(first) for _ in range(jobs)]
+        self.running: dict[Future, tuple[Lane, Work, int]] = {}
 
-    try:
-        for task in work:
-            if free:
-                start(free.pop(), task, 1)
-                continue
-            lane, result = _next(running, start)
-            start(lane, task, 1)
-            yield result
-        while running:
-            yield _next(running, start)[1]
-    finally:
-        for lane in lanes:
-            lane.end()
-
-
-def _next(running, start) -> tuple[Lane, Result]:
-    """The next lane that is free, with its result. A lane that died is replaced."""
-    while True:
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        lane, task, tries = running.pop(next(iter(done)))
-        future = next(iter(done))
+    def results(self, work: Iterable[Work]) -> Iterator[Result]:
+        """Results as they come."""
+        free = list(self.lanes)
         try:
-            return lane, future.result()
-        except BrokenProcessPool:
-            lane.replace()
-            if tries < TRIES:
-                start(lane, task, tries + 1)
-                continue
-            item, key, _mode, _limits = task
-            problem = "The grader's own process was lost twice while this was in it."
-            return lane, trial.refused(reading.load(item), key.load(), key.seed, problem)
+            for task in work:
+                if free:
+                    self.start(free.pop(), task, 1)
+                    continue
+                lane, result = self.next()
+                self.start(lane, task, 1)
+                yield result
+            while self.running:
+                yield self.next()[1]
+        finally:
+            for lane in self.lanes:
+                lane.end()
+
+    def start(self, lane: Lane, task: Work, tries: int) -> None:
+        item, key, mode, limits = task
+        future = lane.submit(grade_one, reading.load(item), key, mode, limits)
+        self.running[future] = (lane, task, tries)
+
+    def next(self) -> tuple[Lane, Result]:
+        """The next lane that is free, with its result. A lane that died is replaced."""
+        while True:
+            done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+            future = next(iter(done))
+            lane, task, tries = self.running.pop(future)
+            try:
+                return lane, future.result()
+            except BrokenProcessPool:
+                lane.replace()
+                if tries < TRIES:
+                    self.start(lane, task, tries + 1)
+                    continue
+                item, key, _mode, _limits = task
+                problem = "The grader's own process was lost twice while this was in it."
+                return lane, trial.refused(reading.load(item), key.load(), key.seed, problem)
+
+    def keys(self, exercise_ids: Iterable[str], seed: int, mode: str) -> dict[str, str]:
+        """The keys of exercises, from all lanes; a lane first ends what it is at."""
+        todo = [(one, 1) for one in exercise_ids]
+        free, running, made = list(self.lanes), {}, {}
+        while todo or running:
+            while todo and free:
+                (one, tries), lane = todo.pop(0), free.pop()
+                running[lane.submit(key_one, one, seed, mode)] = lane, one, tries
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                lane, one, tries = running.pop(future)
+                free.append(lane)
+                try:
+                    made[one] = future.result()
+                except BrokenProcessPool:
+                    lane.replace()
+                    if tries == TRIES:
+                        why = "the process that makes it was lost twice"
+                        raise keymaker.NoKey(f"There is no key of {one}: {why}.") from None
+                    todo.append((one, tries + 1))
+        return made
 
 
 def _on_cluster(address: str, work: Iterable[Work]) -> Iterator[Result]:

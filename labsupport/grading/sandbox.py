@@ -35,7 +35,6 @@ from pathlib import Path
 from labsupport.grading import canary, landlock, seccomp, wire
 
 PROJECT = Path(__file__).resolve().parents[2]
-KINDS = ("numpy", "tf1", "tf2", "key", "probe")
 START_SECONDS = 120  # TensorFlow from a cold disk on a busy machine
 ENDING_SECONDS = 30  # for a warm process to end all that is below it
 ORDINARY_USER = 65534
@@ -146,8 +145,8 @@ def _cure(bubblewrap: str, landlock: str) -> str:
 class Sandbox:
     """A warm process of one kind, and at most one submission in it.
 
-    kind: "numpy", "tf1", "tf2" (what is imported before the first fork), "key" (TensorFlow 1, and
-    `solutions/` can be read: for the course's own answers only) or "probe" (nothing).
+    kind: what is imported before the first fork: that of a lesson (see stacks.py), or "probe" for
+    nothing. also: folders that can be read in it, beside the course; for tests.
     """
 
     def __init__(self, kind: str, *, mode: str, also: Sequence[Path] = (), say: str = ""):

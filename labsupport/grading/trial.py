@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from labsupport import exercises, keys
 from labsupport.grading import remote, wire
 from labsupport.grading.fresh import ClassKey, hidden_cases
-from labsupport.grading.program import Program, solved
+from labsupport.grading.program import Program
 from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
 from labsupport.grading.sandbox import Death, Limits, Sandbox
 from labsupport.grading.stacks import where_probed
@@ -83,11 +83,6 @@ def grade(
     )
 
 
-def grade_solved(key: ClassKey, box: Sandbox, limits: Limits) -> Result:
-    """The verdict on the course's own solved lesson."""
-    return grade(Submission("solved", key.lesson, "", ""), solved(key.lesson), box, key, limits)
-
-
 def refused(submission: Submission, key: ClassKey | None, seed: int, problem: str = "") -> Result:
     """The verdict on a submission that cannot be graded: no points, and a sentence."""
     own = exercises.of_lesson(submission.lesson) if submission.lesson else ()
@@ -138,8 +133,8 @@ def attempt(
         chosen = [n for n in range(len(program.cells)) if n not in left_out]
         at: list[Exercise] = []
         try:
-            with _processes(box, todo, limits) as (session, prober):
-                _in_one_process(
+            with processes(box, todo, limits) as (session, prober):
+                in_one_process(
                     session, prober, program, chosen, todo, cases, limits, seconds, tried, at
                 )
                 continue
@@ -166,7 +161,7 @@ def attempt(
 
 
 @contextlib.contextmanager
-def _processes(
+def processes(
     box: Sandbox, todo: Sequence[Exercise], limits: Limits
 ) -> Iterator[tuple[remote.Session, remote.Prober | None]]:
     """The submission's process, and a prober if one of the exercises needs it."""
@@ -178,7 +173,7 @@ def _processes(
             yield remote.Session(channel, limits.grace), None
 
 
-def _in_one_process(
+def in_one_process(
     session, prober, program, chosen, todo, cases, limits, seconds, tried, at
 ) -> None:
     """at: grows by the exercise that is being tried, for whoever catches the process's death."""

@@ -158,9 +158,9 @@ def with_ours(submitted: Path, grades: Path, jobs: int) -> None:
 
 
 def only_the_key(lesson: str, store: Path) -> None:
-    from labsupport.grading import fresh
+    from labsupport.grading import keymaker
 
-    fresh.class_key(lesson, 1, "bubblewrap", store)
+    keymaker.class_key(lesson, 1, "bubblewrap", store)
 
 
 def floor(lesson: str, submitted: Path, mode: str) -> None:
@@ -180,10 +180,10 @@ def floor(lesson: str, submitted: Path, mode: str) -> None:
 
 def memory(lesson: str, count: int, folder: Path) -> None:
     """What this process and its sandbox hold, after every tenth of `count` submissions."""
-    from labsupport.grading import fresh
+    from labsupport.grading import keymaker
 
     submitted = make_class(lesson, 2, folder / "submitted")
-    key = fresh.class_key(lesson, 1, "bubblewrap", folder / "keys")
+    key = keymaker.class_key(lesson, 1, "bubblewrap", folder / "keys")
     two = [reading.load(found) for found in reading.find(submitted)]
     print(f"\nmemory over {count} submissions of {lesson}, MB (grader, warm process)")
     for number in range(count):

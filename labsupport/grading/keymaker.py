@@ -1,0 +1,117 @@
+"""The key of a lesson for one class, made by running the solved lesson as if a student had sent it.
+
+The solved lesson's cells and the known mistakes are told to a submission's process like any other,
+in a warm process that has never seen `solutions/` and keeps nothing of it. There they are observed
+by the code that `build` uses; and the solved lesson's answers, observed and judged as a student's
+would be, have to get every point, or nobody is graded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from labsupport import exercises, keys
+from labsupport.authoring import catalogue
+from labsupport.authoring.answer_key import NoKey
+from labsupport.grading import fresh, program, remote, trial
+from labsupport.grading.fresh import ClassKey
+from labsupport.grading.sandbox import Limits, Sandbox
+from labsupport.grading.stacks import kind_of
+from labsupport.judge import judge
+from labsupport.vocabulary import Exercise
+
+__all__ = ["NoKey", "class_key", "exercise_key"]
+
+SECONDS = 600
+LIMITS = Limits(cell=SECONDS, total=SECONDS, memory=8 << 30)
+
+#: Makes the keys of exercises: their ids -> texts by id.
+Maker = Callable[[list[str]], Mapping[str, str]]
+
+
+def class_key(
+    lesson: str,
+    seed: int,
+    mode: str,
+    store: Path,
+    say: Callable[[str], None] = lambda _: None,
+    maker: Maker | None = None,
+) -> ClassKey:
+    """The key of a lesson for a class, from `store` if it was made before.
+
+    maker: by default one after another, in a sandbox of their own. Raises NoKey, and what `Sandbox`
+    raises.
+    """
+    if not fresh.SOLUTIONS.is_dir():
+        raise NoKey(
+            "Grading needs the folder solutions/, which this copy of the course does not have: the "
+            "key is made from it."
+        )
+    known = fresh.stored(lesson, seed, store)
+    if known is not None:
+        return known
+    say(f"Making the key of {lesson} …")
+    course = fresh.course_digest(lesson)
+    own = [exercise.id for exercise in exercises.of_lesson(lesson)]
+    if maker is None:
+        with Sandbox(kind_of(lesson), mode=mode) as box:
+            texts = {one: exercise_key(one, seed, box) for one in own}
+    else:
+        texts = maker(own)
+    made = ClassKey(lesson, seed, course, {one: texts[one] for one in own})
+    fresh.keep(made, store)
+    return made
+
+
+def exercise_key(exercise_id: str, seed: int, box: Sandbox) -> str:
+    """The text of an exercise's key for a class. Raises NoKey, ServerFailed."""
+    exercise = exercises.find(exercise_id)
+    cases = fresh.hidden_cases(exercise, seed)
+    solved = program.solved(exercise.lesson)
+    tried = trial.Tried()
+    try:
+        with trial.processes(box, [exercise], LIMITS) as (session, prober):
+            trial.in_one_process(
+                session,
+                prober,
+                solved,
+                range(len(solved.cells)),
+                [exercise],
+                {exercise.id: cases},
+                LIMITS,
+                SECONDS,
+                tried,
+                [],
+            )
+            text = _ask(session, exercise, seed)
+    except remote.GONE as error:
+        why = f"its process was lost ({type(error).__name__})"
+        raise NoKey(f"The key of {exercise.id} could not be made: {why}.") from None
+    seen = tried.seen.get(exercise.id)
+    verdict = judge(exercise, cases, keys.loads(text), seen) if seen is not None else None
+    if verdict is None or verdict.points < verdict.max_points:
+        raise NoKey(
+            f"The solved lesson {exercise.lesson} itself does not get all points in {exercise.id}: "
+            "the course on this machine is not as it should be. Run `python3 -m labsupport test`."
+        )
+    return text
+
+
+def _ask(session: remote.Session, exercise: Exercise, seed: int) -> str:
+    """The key, observed in the process in which the solved lesson has been run."""
+    path = catalogue.path_of(exercise.id)
+    mistakes = path.read_bytes() if path.exists() else b""
+    question = {
+        "do": "key",
+        "exercise": exercise.id,
+        "seed": fresh.seed_of(seed, exercise.id),
+        "mistakes": np.frombuffer(mistakes, np.uint8),
+        "name": path.name,
+    }
+    reply = session.ask(question, SECONDS)
+    if "value" not in reply:
+        raise NoKey(f"The key of {exercise.id} could not be made: {reply.get('error')}.")
+    return bytes(reply["value"]).decode("utf-8")
