@@ -267,7 +267,7 @@ def what_it_gives(box, source: str, lesson: str = NUMPY):
         cells = [(c.name, c.source) for c in a_program(lesson, source).cells]
         session.run(cells, 30, 60)
         _found, value, _handle, _near = session.find("batch_norm_dense")
-        session.ask({"do": "case", "number": 0, "seconds": 30}, 5)
+        session._case = {"number": 0, "seconds": 30}
         session._until = time.monotonic() + 30
         return value(1.0, 2.0, 3.0, 4.0)
 

@@ -6,12 +6,12 @@ go as frames (see wire.py), on a channel to the grader and on one to the prober,
     {"do": "run", "cells": [[name, source], …], "seconds", "total"}
         before a cell {"cell": n}, after it {"ran": n, "trouble"}; at the end {"done", "replaced"}
     {"do": "find", "answer"}        {"found", "value", "near"}
-    {"do": "case", "number", "seconds"}      random numbers start anew; how long the case may take
     {"do": "call" | "get" | "set" | "names", "of": handle, …}    {"value"} or {"trouble", "error"}
     {"do": "observe", "exercise", "case", "inputs", "number", "seconds", "of"}    an observation
     {"do": "graph", "of": number, "seed", "grown"}    a graph to build on, or what has come to it
     {"do": "py_func", "token", "arguments"}    a function that the answer's graph calls
     {"do": "line", "name"}          the student's line that made an operation
+    with any, "begin": {"number", "seconds"}  a case begins: its number, and how long it may take
     {"do": "key", "exercise", "seed", "mistakes", "name"}     of the solved lesson: see keymaker.py
 
 While it is at a call it may ask back, {"ask": "call" | "get" | "set", "of", …}: inputs can be
@@ -157,6 +157,8 @@ class Child:
         if do == "run":
             self.run(message["cells"], message["seconds"], message["total"])
         elif do is not None:
+            if "begin" in message:
+                self.begin(message["begin"])
             self.frames.send(getattr(self, f"do_{do}")(message), self.stand_in)
 
     # ------------------------------------------------------------ cells
@@ -211,12 +213,12 @@ class Child:
             "near": near[0] if near else "",
         }
 
-    def do_case(self, message: dict) -> dict:
+    def begin(self, case: dict) -> None:
+        """A case: random numbers start anew."""
         np.random.set_bit_generator(np.random.MT19937())
-        np.random.seed(message["number"])
-        random.seed(message["number"])
-        self.until = time.monotonic() + message["seconds"]
-        return {"value": None}
+        np.random.seed(case["number"])
+        random.seed(case["number"])
+        self.until = time.monotonic() + case["seconds"]
 
     def do_call(self, message: dict) -> dict:
         arguments, named = message["arguments"], message["named"]

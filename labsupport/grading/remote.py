@@ -41,6 +41,7 @@ class Session:
         self._here: list[Any] = []
         self._there: dict[int, RemoteObject] = {}
         self._until = 0.0
+        self._case: dict[str, float] | None = None  # begins with the next question
 
     # ------------------------------------------------------------ cells and answers
 
@@ -108,7 +109,7 @@ class Session:
         """What `observe.observe_case` returns."""
         self._until = time.monotonic() + seconds + self.grace
         self.note = ""
-        self.ask({"do": "case", "number": number, "seconds": seconds}, self.grace)
+        self._case = {"number": number, "seconds": seconds}
         seen = observe_case(exercise, answer, case, number, seconds + self.grace)
         if self.broken is not None:
             raise self.broken
@@ -161,6 +162,8 @@ class Session:
     def ask(self, message: dict, seconds: float) -> dict:
         """Send a message; answer the questions that come back, and return the reply."""
         end = time.monotonic() + seconds
+        if self._case is not None:
+            message, self._case = {**message, "begin": self._case}, None
         self._send(message)
         while True:
             reply = self._reply(end - time.monotonic())
