@@ -16,7 +16,7 @@ import numpy as np
 
 from labsupport.clinic import DIAGNOSES
 from labsupport.exercises.common import call, pair
-from labsupport.exercises.tf_common import _about_running, trial
+from labsupport.exercises.tf_common import about_running, trial
 from labsupport.vocabulary import Case, Exercise, Part, Unusable
 
 LESSON = "11_clinic"
@@ -76,7 +76,7 @@ class _Patient:
         try:
             yield
         except self.errors as error:
-            raise Unusable(_about_running(error)) from None
+            raise Unusable(about_running(error)) from None
 
     def learn(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
         with self.plain_words():

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from labsupport.exercises.common import call, pair
-from labsupport.exercises.tf_common import Trial, _about_running, trial
+from labsupport.exercises.tf_common import Trial, about_running, trial
 from labsupport.observe import plain
 from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
 
@@ -338,7 +338,7 @@ def _called(t: Trial, answer: Any, *arguments: Any, name: str, names: Sequence[s
     except t.tf.errors.OpError as error:
         if "Could not find resource" in error.message:
             raise Unusable(ANOTHER_SESSION) from None
-        return Odd(_about_running(error))
+        return Odd(about_running(error))
 
 
 def _counted(t: Trial, value: Any, training: Any, x: Any) -> tuple[Any, Any, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from labsupport.exercises.common import batch, call, pair
-from labsupport.exercises.tf_common import Trial, _about_running, trial
+from labsupport.exercises.tf_common import Trial, about_running, trial
 from labsupport.observe import plain
 from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
 
@@ -249,7 +249,7 @@ def _audit_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         try:
             found = call(answer, build, inputs["images"], name="still_layers")
         except t.tf.errors.OpError as error:
-            raise Unusable(_about_running(error)) from None
+            raise Unusable(about_running(error)) from None
         left = "the network is in it" if t.variables() else "left as it was"
     if any(runs):
         ran = "the network ran in training mode"

@@ -166,7 +166,7 @@ class Trial:
         try:
             return self.session.run(fetches, {**self._fed, **(feed or {})})
         except self.tf.errors.OpError as error:
-            raise Unusable(_about_running(error)) from None
+            raise Unusable(about_running(error)) from None
 
     def attempt(self, fetches: Any, feed: Mapping[Any, Any] | None = None) -> Any:
         """Like `run`; where that fails, the sentence, as an Odd value."""
@@ -189,14 +189,14 @@ class Trial:
             except self.tf.errors.FailedPreconditionError:  # one starts from another
                 self._initialize_in_order(fresh)
             except self.tf.errors.OpError as error:
-                raise Unusable(_about_running(error)) from None
+                raise Unusable(about_running(error)) from None
 
     def _initialize_in_order(self, variables: list) -> None:
         for variable in variables:
             try:
                 self.session.run(variable.initializer, self._fed)
             except self.tf.errors.OpError as error:
-                raise Unusable(_about_running(error)) from None
+                raise Unusable(about_running(error)) from None
 
     # ------------------------------------------------------------ looking
 
@@ -318,7 +318,7 @@ def _names_on_the_way(error: Exception) -> set[str]:
     return {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
 
 
-def _about_running(error: Any) -> str:
+def about_running(error: Any) -> str:
     """A sentence about an error met while a graph ran, with the student's line if it is known."""
     if isinstance(error, Elsewhere):
         return error.trouble.text
@@ -334,11 +334,11 @@ def _about_running(error: Any) -> str:
     node = text.rpartition("Node: ")[2].partition("\n")[2] or text
     first = next((line.strip() for line in node.splitlines() if line.strip()), text)
     sentence = f"Running it fails: {first[:200].rstrip('.')}."
-    line = _line_of(error.op)
+    line = line_of(error.op)
     return f"{sentence} It is the operation made in `{line}`." if line else sentence
 
 
-def _line_of(operation: Any) -> str:
+def line_of(operation: Any) -> str:
     """The student's line that made an operation, "" if it is not known."""
     with contextlib.suppress(Exception):
         if hasattr(operation.graph, "line_elsewhere"):  # see grading.prober

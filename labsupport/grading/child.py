@@ -288,9 +288,9 @@ class Child:
         return self.attempt(lambda: call_function(message["token"], message["arguments"]))
 
     def do_line(self, message: dict) -> dict:
-        from labsupport.exercises.tf_common import _line_of
+        from labsupport.exercises.tf_common import line_of
 
-        return {"value": _line_of(self.mirror.graph.get_operation_by_name(message["name"]))}
+        return {"value": line_of(self.mirror.graph.get_operation_by_name(message["name"]))}
 
     def do_get(self, message: dict) -> dict:
         return self.attempt(lambda: getattr(self.handles[message["of"]], message["name"]))
@@ -426,9 +426,9 @@ def _in_plain_words(error: BaseException) -> BaseException:
     """An error of a running TensorFlow graph, as the sentence that probes make of it."""
     if not _of_a_run(error):
         return error
-    from labsupport.exercises.tf_common import _about_running
+    from labsupport.exercises.tf_common import about_running
 
-    return Unusable(_about_running(error))
+    return Unusable(about_running(error))
 
 
 def _of_a_run(error: BaseException) -> bool:
