@@ -131,6 +131,7 @@ class Child:
         self.module = types.ModuleType("__main__")
         self.names = self.module.__dict__
         self.handles: list[Any] = []
+        self.sources: list[str] = []
         self.answer = ""
         self.until = 0.0
         self.asked = 0
@@ -165,6 +166,7 @@ class Child:
 
     def run(self, cells: list, seconds: float, total: float) -> None:
         deadline = time.monotonic() + total
+        self.sources += [source for _name, source in cells]
         self.names.update(
             __builtins__=__builtins__,
             display=_nothing,
@@ -337,10 +339,11 @@ class Child:
 
     def do_key(self, message: dict) -> dict:
         """The key of an exercise as text, in bytes. Asked of the solved lesson only."""
-        from labsupport.authoring import answer_key, catalogue
+        from labsupport.authoring import answer_key, catalogue, edits
         from labsupport.keys import dumps
 
         exercise = exercises.find(message["exercise"])
+        edits.told[exercise.lesson] = self.sources
         try:
             source = message["mistakes"].tobytes().decode("utf-8")
             known = catalogue.read_text(source, message["name"])

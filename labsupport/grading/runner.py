@@ -135,10 +135,9 @@ def _begin_lane() -> None:
 class Lane:
     """One process that grades and makes keys, replaced when it dies."""
 
-    def __init__(self, first: tuple[str, str] | None = None):
+    def __init__(self):
         self._start()
-        if first is not None:
-            self.pool.submit(warm, *first)
+        self.pool.submit(os.getpid)  # or no process is started before there is work
 
     def _start(self) -> None:
         self.pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin_lane)
@@ -184,10 +183,12 @@ def grade(
     """
     limits = limits or sandbox.Limits()
     found = reading.find(path)
-    mode = sandbox.best_mode(trust)
-    grades.mkdir(parents=True, exist_ok=True)
-    book = Gradebook(grades)
-    with book.lock():
+    with contextlib.ExitStack() as stack:
+        lanes = None if scheduler else stack.enter_context(Lanes(min(jobs, len(found))))
+        mode = sandbox.best_mode(trust)  # while the lanes import what they need
+        grades.mkdir(parents=True, exist_ok=True)
+        book = Gradebook(grades)
+        stack.enter_context(book.lock())
         seed = _seed(grades, seed)
         known = {(r.student, r.lesson, r.source): r for r in book.load()}
         summary = Summary(facts={"isolation": mode, "seed": seed})
@@ -204,12 +205,13 @@ def grade(
                 todo.append((item, submission.lesson))
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
         store = grades / ".keys"
-        if scheduler:
+        if lanes is None:
             run = _on_cluster(scheduler, _work(todo, seed, mode, store, limits, say))
         else:
-            first = (kind_of(todo[0][1]), mode) if todo else None
-            wanted = jobs if todo and not fresh.stored(todo[0][1], seed, store) else len(todo)
-            lanes = Lanes(min(jobs, wanted), first)
+            if todo:
+                first = todo[0][1]
+                wanted = len(todo) if fresh.stored(first, seed, store) else jobs
+                lanes.warm(wanted, kind_of(first), mode)
             make = partial(lanes.keys, seed=seed, mode=mode)
             run = lanes.results(_work(todo, seed, mode, store, limits, say, make))
         progress = bar(total=len(todo)) if bar else contextlib.nullcontext()
@@ -277,31 +279,39 @@ def _work(todo, seed, mode, store, limits, say, maker=None) -> Iterator[Work]:
 
 
 class Lanes:
-    """As many lanes as there are to be on this machine.
+    """As many lanes as there are to be on this machine."""
 
-    first: kind and mode of the sandboxes to start while there is nothing else to do.
-    """
-
-    def __init__(self, jobs: int, first: tuple[str, str] | None = None):
-        self.lanes = [Lane(first) for _ in range(jobs)]
+    def __init__(self, jobs: int):
+        self.lanes = [Lane() for _ in range(jobs)]
         self.running: dict[Future, tuple[Lane, Work, int]] = {}
+
+    def __enter__(self) -> Lanes:
+        return self
+
+    def __exit__(self, *_error) -> None:
+        for lane in self.lanes:
+            lane.end()
+
+    def warm(self, count: int, kind: str, mode: str) -> None:
+        """Keep this many lanes; start the sandboxes that they will need first."""
+        for lane in self.lanes[count:]:
+            lane.end()
+        del self.lanes[count:]
+        for lane in self.lanes:
+            lane.submit(warm, kind, mode)
 
     def results(self, work: Iterable[Work]) -> Iterator[Result]:
         """Results as they come."""
         free = list(self.lanes)
-        try:
-            for task in work:
-                if free:
-                    self.start(free.pop(), task, 1)
-                    continue
-                lane, result = self.next()
-                self.start(lane, task, 1)
-                yield result
-            while self.running:
-                yield self.next()[1]
-        finally:
-            for lane in self.lanes:
-                lane.end()
+        for task in work:
+            if free:
+                self.start(free.pop(), task, 1)
+                continue
+            lane, result = self.next()
+            self.start(lane, task, 1)
+            yield result
+        while self.running:
+            yield self.next()[1]
 
     def start(self, lane: Lane, task: Work, tries: int) -> None:
         item, key, mode, limits = task
