@@ -12,6 +12,7 @@ sandbox    a warm process that the system keeps apart from everything
   landlock, seccomp  which files and which system calls its submissions may use
   quarters a user and a folder for them, where there are no namespaces
   canary   a submission that tries what must be impossible
+  cores    a core for each warm process
 server     what runs in it: imports once, forks for every submission
 remote     an answer that lives in the sandbox, called by a probe that does not
 prober     a clean process in it, for probes that need TensorFlow

@@ -32,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labsupport.grading import canary, landlock, seccomp, wire
+from labsupport.grading import canary, cores, landlock, seccomp, wire
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120  # TensorFlow from a cold disk on a busy machine
@@ -155,10 +155,11 @@ class Sandbox:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         self.folder = tempfile.mkdtemp(prefix="labsupport-") if mode == "landlock" else ""
         self._ready = False
+        core, self._core = cores.take()
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = here
         with there:
-            command = _command(mode, there.fileno(), kind, tuple(also), self.folder)
+            command = _command(mode, there.fileno(), kind, core, tuple(also), self.folder)
             try:
                 self._process = subprocess.Popen(
                     command,
@@ -172,6 +173,7 @@ class Sandbox:
                 )
             except OSError as error:
                 shutil.rmtree(self.folder, ignore_errors=True)
+                self._core.close()
                 raise ServerFailed(f"{error.strerror}: {command[0]}") from None
 
     def __enter__(self) -> Sandbox:
@@ -281,6 +283,7 @@ class Sandbox:
         self._process.kill()
         self._process.wait()
         self._errors.close()
+        self._core.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -313,10 +316,10 @@ def _environment(mode: str, folder: str = "") -> dict[str, str]:
 
 
 def _command(
-    mode: str, control: int, kind: str, also: tuple[Path, ...], folder: str = ""
+    mode: str, control: int, kind: str, core: int, also: tuple[Path, ...], folder: str = ""
 ) -> list[str]:
     own_way = "-P" if sys.version_info >= (3, 11) else "-s"
-    server = [own_way, "-m", "labsupport.grading.server", str(control), kind, mode]
+    server = [own_way, "-m", "labsupport.grading.server", str(control), kind, mode, str(core)]
     if mode == "trust":
         return [sys.executable, *server]
     if mode == "landlock":

@@ -1,10 +1,10 @@
 """The warm process: imports once, forks for every submission. It runs no student's code itself.
 
-Started by `sandbox.Sandbox` as `python -m labsupport.grading.server CONTROL KIND MODE [OWN]`; OWN
-says what there is in place of namespaces. What a submission says and is told goes through a channel
-of its own that this process only hands on, so that nothing of one submission stays in the memory
-from which the next is forked. With a second channel comes a prober: a process as well shut in as
-the submission's, and out of its sight, but for a channel between the two.
+Started by `sandbox.Sandbox` as `python -m labsupport.grading.server CONTROL KIND MODE CORE [OWN]`;
+OWN says what there is in place of namespaces. What a submission says and is told goes through a
+channel of its own that this process only hands on, so that nothing of one submission stays in the
+memory from which the next is forked. With a second channel comes a prober: a process as well shut
+in as the submission's, and out of its sight, but for a channel between the two.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ WATCH = 0.05  # seconds between two looks at memory
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(control_fd: int, kind: str, mode: str) -> None:
+def main(control_fd: int, kind: str, mode: str, core: int) -> None:
     """Warm up, then start and stop submissions until the other side is gone."""
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that nothing inside can interrupt pid 1
     if mode == "landlock":
         OWN["tasks"] = quarters.settle(OWN["folder"], OWN["readable"])
-    core, cores = pin()
+    cores = pin(core)
     warm_up(kind)
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, cores)  # where a submission keeps its core busy, there is another
@@ -76,16 +76,15 @@ def leave() -> None:
     os._exit(0)
 
 
-def pin() -> tuple[int, set[int]]:
+def pin(core: int) -> set[int]:
     """Stay on one core: then no library starts threads at import that a fork would lose.
 
-    Returns the core, and those that there are.
+    Returns the cores that there are.
     """
     cores = os.sched_getaffinity(0)
-    core = sorted(cores)[int.from_bytes(os.urandom(2), "big") % len(cores)]
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, {core})
-    return core, cores
+    return cores
 
 
 def warm_up(kind: str) -> None:
@@ -401,5 +400,5 @@ def _check(result: int, what: str) -> None:
 
 
 if __name__ == "__main__":
-    OWN |= json.loads(sys.argv[4]) if len(sys.argv) > 4 else {}
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    OWN |= json.loads(sys.argv[5]) if len(sys.argv) > 5 else {}
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]))
