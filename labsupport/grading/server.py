@@ -29,7 +29,8 @@ from labsupport.grading import landlock, quarters, seccomp
 
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, PR_SET_PDEATHSIG = 4, 38, 24, 1
 PR_SET_CHILD_SUBREAPER = 36
-NEW = 0x20000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
+NEW_USER, NEW_PID, NEW_MOUNT = 0x10000000, 0x20000000, 0x20000
+NEW_REST = NEW_MOUNT | 0x02000000 | 0x04000000 | 0x08000000 | 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
 NICENESS = 5  # of submissions: so that this process is heard among a hundred of theirs
 WATCH = 0.05  # seconds between two looks at memory
@@ -44,6 +45,8 @@ def main(control_fd: int, kind: str, mode: str, core: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that nothing inside can interrupt pid 1
     if mode == "landlock":
         OWN["tasks"] = quarters.settle(OWN["folder"], OWN["readable"])
+    if mode == "bubblewrap":
+        OWN["pids"] = rule_pids(control)
     cores = pin(core)
     warm_up(kind)
     with contextlib.suppress(OSError):
@@ -69,9 +72,26 @@ def main(control_fd: int, kind: str, mode: str, core: int) -> None:
             Submission(control, fds, message["limits"], mode, core).watch()
 
 
+def rule_pids(control: socket.socket) -> int:
+    """Go on as the first process of a namespace in which this process may make others.
+
+    Returns the namespace, for `setns`.
+    """
+    new_user(NEW_PID | NEW_MOUNT)
+    ruler = os.fork()
+    if ruler:
+        control.close()
+        os.waitpid(ruler, 0)
+        os._exit(0)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
+    mount_proc()
+    return os.open("/proc/self/ns/pid", os.O_RDONLY)
+
+
 def leave() -> None:
     """The other side is gone."""
-    if OWN:
+    if "folder" in OWN:
         shutil.rmtree(OWN["folder"], ignore_errors=True)
     os._exit(0)
 
@@ -114,7 +134,8 @@ class Submission:
     ):
         self.control, self.limits, self.mode = control, limits, mode
         self.memory, self.excess, self.looks = False, "", 0
-        self.first: dict[int, int] = {}  # of each keeper, the pid of the process that it keeps
+        self.first: list[int] = []  # pids: of the submission's first process, of the prober's
+        self.held: list[int] = []  # what is to be open meanwhile
         peers = socket.socketpair() if len(channels) == 2 else ()
         for role, channel in zip(("student", "prober"), channels, strict=False):
             peer = peers[role == "prober"].fileno() if peers else None
@@ -127,25 +148,31 @@ class Submission:
             os.close(channel)
 
     def start(self, role: str, own: list[int], others: list[int], core: int) -> None:
-        read, write = os.pipe()
-        keeper = os.fork()
-        if keeper == 0:
-            close = [read, *others]
-            _guarded(lambda: keep(role, own, self.limits, self.mode, core, write, close))
-        os.close(write)
-        first = os.read(read, 20)
-        os.close(read)
-        self.first[keeper] = int(first) if first else 0
+        if self.mode == "bubblewrap":
+            _check(libc.unshare(NEW_PID), "unshare")
+        first = os.fork()
+        if first == 0:
+            for fd in others:
+                os.close(fd)
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, {core})
+                os.nice(NICENESS)
+            _guarded(lambda: begin(role, own, self.limits, self.mode))
+        if self.mode == "bubblewrap":
+            _check(libc.setns(OWN["pids"], NEW_PID), "setns")
+        if self.mode == "landlock":  # or the kernel might forget the entry that Landlock knows
+            self.held.append(os.open(f"/proc/{first}", os.O_PATH))
+        self.first.append(first)
 
     def watch(self) -> None:
         """Until the other side says stop: look at memory, notice the end."""
         ended = None
-        ending = {os.pidfd_open(keeper): keeper for keeper in self.first}
+        ending = {os.pidfd_open(first): first for first in self.first}
         try:
             while True:
                 waiting = [self.control] if ended else [self.control, *ending]
                 ready, _, _ = select.select(waiting, [], [], None if ended else WATCH)
-                over = [keeper for fd, keeper in ending.items() if fd in ready]
+                over = [first for fd, first in ending.items() if fd in ready]
                 if over:
                     ended = self.end(over[0])
                 if self.control in ready:
@@ -163,12 +190,12 @@ class Submission:
                 if not ready and not ended and self.takes_too_much():
                     ended = self.end()
         finally:
-            for fd in ending:
+            for fd in (*ending, *self.held):
                 os.close(fd)
 
     def takes_too_much(self) -> bool:
         """Whether it has to be stopped: from this no limit of the kernel's keeps it."""
-        self.memory = memory_used(set(self.first), self.mode) > self.limits["memory"]
+        self.memory = memory_used(self.mode) > self.limits["memory"]
         if self.mode == "landlock" and not self.memory:
             self.looks += 1  # some cost more than others
             below = descendants()
@@ -179,20 +206,17 @@ class Submission:
                 self.excess = "wrote more than it may"
         return self.memory or bool(self.excess)
 
-    def end(self, keeper: int | None = None) -> dict:
-        """Kill what there is and wait until it is gone. Returns how the first process ended.
+    def end(self, first: int = 0) -> dict:
+        """Kill what there is and wait until it is gone. Returns how a process ended.
 
-        keeper: of the process that ended by itself; by default the submission's.
+        first: the one that ended by itself; by default the submission's.
         """
-        for first in filter(None, self.first.values()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(first, signal.SIGKILL)
+        for one in self.first:
+            os.kill(one, signal.SIGKILL)  # none has been waited for
         ends = {one: os.waitpid(one, 0)[1] for one in self.first}
         kill_rest(self.mode)
-        code = os.waitstatus_to_exitcode(ends[keeper or next(iter(self.first))])
-        # The keeper passes on an exit code below 128, and 128 + n for signal n.
-        number = code - 128 if code >= 128 else 0
-        ended = {"code": code if code < 128 else 0, "signal": number, "memory": self.memory}
+        code = os.waitstatus_to_exitcode(ends[first or self.first[0]])
+        ended = {"code": max(code, 0), "signal": max(-code, 0), "memory": self.memory}
         return ended | {"excess": self.excess}
 
 
@@ -245,14 +269,14 @@ def descendants() -> list[int]:
     return found
 
 
-def memory_used(keepers: set[int], mode: str) -> int:
+def memory_used(mode: str) -> int:
     """Bytes that the submission's processes have for themselves, at the least.
 
     Of each, what it has beyond all that it can share with this process. Pages that its own forks
     share count for each of them.
     """
     pids = others() if mode == "bubblewrap" else descendants()
-    return sum(max(0, _anonymous(pid) - OWN_MEMORY) for pid in pids if pid not in keepers)
+    return sum(max(0, _anonymous(pid) - OWN_MEMORY) for pid in pids)
 
 
 def others() -> list[int]:
@@ -273,6 +297,7 @@ def _anonymous(pid: int) -> int:
 #: What a fork can share with this process; known when it is warm.
 OWN_MEMORY = 0
 #: In mode "landlock": the warm process's "folder", what is "readable", Landlock's version "abi".
+#: In mode "bubblewrap": the namespace of this process's "pids".
 OWN: dict = {}
 
 
@@ -287,37 +312,6 @@ def _guarded(do) -> None:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
         os._exit(120)
-
-
-def keep(
-    role: str, own: list[int], limits: dict, mode: str, core: int, report: int, close: list[int]
-) -> None:
-    """The process between: makes the namespaces, and stays to see the first process's end."""
-    for fd in close:
-        os.close(fd)
-    if mode == "bubblewrap":
-        uid, gid = os.getuid(), os.getgid()
-        libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or /proc/self would be root's
-        _check(libc.unshare(NEW), "unshare")
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-    first = os.fork()
-    if first == 0:
-        os.close(report)
-        with contextlib.suppress(OSError):
-            os.sched_setaffinity(0, {core})
-            os.nice(NICENESS)
-        _guarded(lambda: begin(role, own, limits, mode))
-    for fd in own:
-        os.close(fd)
-    if mode == "landlock":  # or the kernel might forget the entry that Landlock knows
-        os.open(f"/proc/{first}", os.O_PATH)
-    os.write(report, str(first).encode())
-    os.close(report)
-    _pid, status = os.waitpid(first, 0)
-    code = os.waitstatus_to_exitcode(status)
-    os._exit(code if code >= 0 else 128 - code)
 
 
 def begin(role: str, own: list[int], limits: dict, mode: str) -> None:
@@ -348,13 +342,14 @@ def begin(role: str, own: list[int], limits: dict, mode: str) -> None:
 
 def lock_up(limits: dict) -> None:
     """Namespaces of one's own: an empty /tmp, a /proc without others, no way up again."""
-    none = b"none"
-    _check(libc.mount(none, b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
+    _check(libc.unshare(NEW_REST), "unshare")
+    _check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
     size = f"size={limits['file']},nr_inodes=4096,mode=700".encode()
     flags = MS_NOSUID | MS_NODEV
     _check(libc.mount(b"tmpfs", b"/tmp", b"tmpfs", flags, size), "mount /tmp")
     _check(libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", flags, size), "mount /dev/shm")
-    _check(libc.mount(b"proc", b"/proc", b"proc", flags | MS_NOEXEC, None), "mount /proc")
+    mount_proc()
+    new_user()
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
     _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     for capability in range(64):
@@ -362,6 +357,21 @@ def lock_up(limits: dict) -> None:
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     _check(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
     os.chdir("/tmp")
+
+
+def new_user(others: int = 0) -> None:
+    """A namespace of users, in which this process may do everything, and other namespaces in it."""
+    uid, gid = os.getuid(), os.getgid()
+    libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or /proc/self would be root's
+    _check(libc.unshare(NEW_USER | others), "unshare")
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+
+
+def mount_proc() -> None:
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    _check(libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
 
 
 def shut_in(limits: dict) -> None:
