@@ -41,7 +41,10 @@ BESIDE = [
 
 @pytest.mark.parametrize("exercise", BESIDE, ids=[e.id for e in BESIDE])
 def test_verdicts_are_those_of_check(box_with_solutions, exercise):
-    """Every known mistake is named, every right variant gets all points, on hidden cases."""
+    """Known mistakes are named, right variants get all points, on hidden cases.
+
+    Every third mistake: this is about the way to the verdict; `test_mistakes_NN` tries them all.
+    """
     key = key_of(exercise.lesson).key(exercise.id)
     known = catalogue.read(exercise.id)
     start = "from labsupport.authoring import catalogue\n"
@@ -60,7 +63,7 @@ def test_verdicts_are_those_of_check(box_with_solutions, exercise):
         cases = fresh.hidden_cases(exercise, SEED)
         return trial.judge(exercise, cases, key, tried.seen[exercise.id])
 
-    for mistake in known.mistakes:
+    for mistake in known.mistakes[::3]:
         found = verdict(f"next(m.answer for m in known.mistakes if m.id == {mistake.id!r})")
         named = {part.mistake for part in found.parts if part.mistake}
         if found.points == found.max_points or not (
