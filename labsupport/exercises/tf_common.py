@@ -185,7 +185,7 @@ class Trial:
         if fresh:
             self._ready.update(v.name for v in fresh)
             try:
-                self.session.run(self.tf.variables_initializer(fresh), self._fed)
+                self.session.run([v.initializer for v in fresh], self._fed)
             except self.tf.errors.FailedPreconditionError:  # one starts from another
                 self._initialize_in_order(fresh)
             except self.tf.errors.OpError as error:
