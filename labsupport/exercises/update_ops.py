@@ -29,7 +29,7 @@ def _ops(t: Trial, answer: Any, what: str) -> list[Any]:
 
 def _values(t: Trial, variables: Sequence[Any]) -> np.ndarray:
     """The values of variables, one after the other."""
-    return np.concatenate([t.value(variable).ravel() for variable in variables] or [np.zeros(0)])
+    return np.concatenate([value.ravel() for value in t.value(list(variables))] or [np.zeros(0)])
 
 
 def _frozen(t: Trial) -> list[Any]:
@@ -40,79 +40,75 @@ def _frozen(t: Trial) -> list[Any]:
 
 # ---------------------------------------------------------------- uo-train-op
 
-WEIGHTS, STATISTICS, EXTRA = "weights", "moving statistics", "the update of the third layer"
+WEIGHTS, EXTRA = "weights", "the update of the third layer"
+FIRST, SECOND = (f"moving statistics of the {which} batch norm" for which in ("first", "second"))
 LOSS_ALONE = "what computing the loss alone changes"
 
 
 def _train_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, xs, layers, momentum, **more):
+    def case(case_id, title, xs, kernels, **more):
         inputs = {f"x{i}": x for i, x in enumerate(xs, 1)}
-        d = xs[0].shape[-1]
-        for layer in range(max(layers, 1)):
-            inputs[f"kernel{layer}"] = rng.uniform(0.3, 0.9, (d, d)) * rng.choice([-1, 1], (d, d))
-        rate = float(rng.uniform(0.6, 0.9))
-        return Case(
-            case_id, title, {**inputs, "layers": layers, "momentum": momentum, "rate": rate, **more}
-        )
+        for i, shape in enumerate(kernels):
+            inputs[f"kernel{i}"] = rng.uniform(0.3, 0.9, shape) * rng.choice([-1, 1], shape)
+        return Case(case_id, title, {**inputs, "rate": float(rng.uniform(0.6, 0.9)), **more})
 
     n, d = int(rng.randint(6, 9)), int(rng.randint(3, 5))
-    three = [batch(rng, size, 3) for size in (4, n, 5)]
+    three = [images(rng, (size, 2, 2, 3), axis=3) for size in (n, 4, 5)]
     return [
-        case("one", "one batch norm, one step", [batch(rng, n, d)], 1, 0.9),
         case(
             "three",
-            "two batch norms and a third layer with an update, three steps",
+            "a batch norm of images, one of features, and a third layer with an update; three "
+            "steps",
             three,
-            2,
-            0.75,
-            extra=True,
+            [(12, d), (d, d)],
+            momentum=0.75,
         ),
-        case("images", "a batch norm of images", [images(rng, (3, 2, 4, 3), axis=3)], 1, 0.8),
-        case("none", "a network without batch norm", [0.3 * batch(rng, 5, 3)], 0, 0.8),
+        case("none", "a network without batch norm", [0.3 * batch(rng, 5, 3)], [(3, 3)]),
     ]
 
 
 def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     batches = [inputs[name] for name in sorted(inputs) if name[0] == "x"]
+    normalized = "momentum" in inputs
     with trial() as t:
-        x, training = t.placeholder(batches[0], "x"), t.flag()
-        loss = _loss(t, x, training, inputs)
+        x = t.placeholder(batches[0], "x")
+        loss = _loss(t, x, inputs)
         learned, frozen = t.tf.trainable_variables(), _frozen(t)
-        count = t.variable(0.0, "count")
-        if inputs.get("extra"):
-            t.tf.add_to_collection(t.tf.GraphKeys.UPDATE_OPS, t.tf.assign_add(count, 1.0).op)
+        if normalized:
+            count = t.variable(0.0, "count")
+            # At neither end: whoever leaves out the first or the last leaves out a batch norm's.
+            updates = t.tf.get_collection_ref(t.tf.GraphKeys.UPDATE_OPS)
+            updates.insert(-1, t.tf.assign_add(count, 1.0).op)
         optimizer = t.tf.train.GradientDescentOptimizer(inputs["rate"])
         step = t.build(answer, loss, optimizer, name="make_train_op")
         step = _ops(t, step, "one op that trains and updates")
-        values = {}
-        if len(batches) == 1:
-            alone = t.changed_by(lambda: t.run(loss, {training: True}))
-            values[LOSS_ALONE] = " and ".join(alone) or NOTHING
+        alone = t.changed_by(lambda: t.run(loss))
+        if normalized:
+            t.set(count, 0.0)  # of this one, only the runs in a step count
         for one in batches:
-            t.run(step, {x: one, training: True})
-        values[WEIGHTS] = _values(t, learned)
-        if frozen:
-            values[STATISTICS] = _values(t, frozen)
-        if inputs.get("extra"):
+            t.run(step, {x: one})
+        values = {LOSS_ALONE: " and ".join(alone) or NOTHING, WEIGHTS: _values(t, learned)}
+        if normalized:
+            values[FIRST], values[SECOND] = _values(t, frozen[:2]), _values(t, frozen[2:])
             values[EXTRA] = f"ran {t.value(count):.0f} times in {len(batches)} steps"
         return values
 
 
-def _loss(t: Trial, x: Any, training: Any, inputs: Mapping[str, Any]) -> Any:
-    """The loss of a small network with as many batch norms as the case says."""
+def _loss(t: Trial, x: Any, inputs: Mapping[str, Any]) -> Any:
+    """The loss of a network of one dense layer, or of two with a batch norm before each."""
     h = x
-    for layer in range(max(inputs["layers"], 1)):
-        if inputs["layers"]:
-            h = t.tf.layers.batch_normalization(h, training=training, momentum=inputs["momentum"])
-        kernel = t.tf.constant_initializer(inputs[f"kernel{layer}"])
-        h = t.tf.layers.dense(h, inputs[f"kernel{layer}"].shape[1], kernel_initializer=kernel)
+    for name in sorted(name for name in inputs if name.startswith("kernel")):
+        if "momentum" in inputs:
+            h = t.tf.layers.batch_normalization(h, training=True, momentum=inputs["momentum"])
+        kernel = t.variable(inputs[name], name, trainable=True)
+        h = t.tf.reshape(h, (-1, len(inputs[name]))) @ kernel
     return t.tf.reduce_mean(t.tf.square(h - 1.5))
 
 
 def _still_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
     if EXTRA in right and seen[EXTRA] != right[EXTRA]:
         return f"The update of the third layer {seen[EXTRA]}; it should have: {right[EXTRA]}."
-    for name in (STATISTICS, WEIGHTS):
+    for name in (FIRST, WEIGHTS, SECOND):  # the second's input depends on the weights
         if name in right and not np.allclose(seen[name], right[name], **PRECISION):
             return f"The {name} are not what one step after the other should make of them."
     return None
@@ -124,7 +120,12 @@ TRAIN_OP = Exercise(
     title="A train op that also updates",
     answer="make_train_op",
     parts=(
-        Part("statistics", 4, "each run moves the moving statistics once", (f"*/{STATISTICS}",)),
+        Part(
+            "statistics",
+            4,
+            "each run moves the moving statistics once",
+            ("*/moving statistics*",),
+        ),
         Part(
             "weights",
             2,
