@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -263,84 +264,94 @@ WHICH = Exercise(
 # ---------------------------------------------------------------- uo-in-place
 
 CHANGES, MEAN, VAR = "what a prediction changes", "moving mean", "moving variance"
-ALL_OF = {MEAN: 0.0, VAR: 1.0}
+START = {MEAN: 0.0, VAR: 1.0}
+EARLIER = "the other layer's statistics"
+TRAINED, TRAINED_AGAIN, PREDICTED = "y, fed True", "y, fed True again", "y, fed False"
+ONE_STEP, TWO_STEPS, GRADIENTS = " after one step", " after two steps", " after computing gradients"
 
 
 def _in_place_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, what, sizes, momentum, eps, scale=10.0):
-        d = int(rng.randint(3, 5))
-        gamma, beta = affine(rng, d)
-        inputs = {f"x{i}": scale * batch(rng, n, d) for i, n in enumerate(sizes, 1)}
-        inputs.update(gamma=gamma, beta=beta)
-        inputs["mean"] = scale * rng.uniform(1.0, 4.0, d) * rng.choice([-1, 1], d)
-        inputs["var"] = scale**2 * rng.uniform(2.0, 9.0, d)
-        return Case(case_id, title, {**inputs, "what": what, "momentum": momentum, "eps": eps})
-
-    n, large = int(rng.randint(6, 9)), float(rng.uniform(2.0, 4.0))
+    n, d, eps = int(rng.randint(6, 9)), int(rng.randint(3, 5)), float(rng.uniform(2.0, 4.0))
+    gamma, beta = affine(rng, d)
+    inputs = {f"x{i}": batch(rng, size, d) for i, size in enumerate((n, 4, 5), 1)}
+    inputs.update(gamma=gamma, beta=beta, mean=rng.uniform(1.0, 4.0, d) * rng.choice([-1, 1], d))
+    inputs.update(var=rng.uniform(2.0, 9.0, d), momentum=0.8, eps=eps)
+    two = {f"x{i}": 10 * batch(rng, 5, 3) for i in (1, 2)}
     return [
-        case("train", "training, one step", "train", [n], 0.8, 1e-3),
-        case("train-three", "training, three steps", "train", [4, n, 5], 0.75, 1e-3),
-        case("train-eps", "training, a large ε", "train", [6], 0.9, large, 1.0),
-        # The momentum of 1 keeps the statistics where they are even in an answer that moves them
-        # in a prediction: otherwise chance would decide which of the two comes first.
-        case("predict", "prediction", "predict", [5], 1.0, 1e-3),
-        case("predict-eps", "prediction, a large ε", "predict", [5], 1.0, large, 1.0),
-        case("still", "two predictions, and what they leave behind", "still", [4, n], 0.7, 1e-3),
-        case("apart", "two layers on two inputs, the second alone", "apart", [5, 5], 0.7, 1e-3),
-        case("learn", "two steps of an optimizer", "learn", [n, n], 0.8, 1e-3),
+        Case("layer", "a layer in training and in prediction, with a large ε", inputs),
+        Case(
+            "apart",
+            "two layers on two inputs, the second alone",
+            {**two, "momentum": 0.7, "eps": 1e-3, "apart": True},
+        ),
     ]
 
 
 def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    batches = [inputs[name] for name in sorted(inputs) if name[0] == "x"]
-    what, flag = inputs["what"], inputs["what"] in ("train", "apart", "learn")
-
     with trial() as t:
+        x, training = t.placeholder(inputs["x1"], "x"), t.flag()
 
         def layer(x):
             given = (x, training, inputs["momentum"], inputs["eps"])
             y = t.build(answer, *given, name="batch_norm_in_place")
             return t.fetchable(y, "a tensor", operations=False)
 
-        x, training = t.placeholder(batches[0], "x"), t.flag()
-        if what == "apart":
-            first = t.unfed("x_of_the_first", (None, batches[0].shape[1]))
+        if inputs.get("apart"):
+            first = t.unfed("x_of_the_first", (None, inputs["x2"].shape[1]))
             layer(first)
         earlier = _frozen(t)
-        known = {variable.name for variable in t.tf.global_variables()}
-        y = layer(t.slow(x, 0.01))  # updates made twice read the same old value, each time
-        moving = _moving(t, [v for v in _frozen(t) if v.name not in known])
-        _put(t, [v for v in t.tf.trainable_variables() if v.name not in known], inputs)
+        names = {variable.name for variable in earlier}
+        # So slow that all who do not wait for the updates read the old values, each time: updates
+        # made twice, and a prediction that moves something.
+        y = layer(t.slow(x, 0.01))
+        start, learned = t.state(), t.tf.trainable_variables()
+        moving = _moving([v for v in _frozen(t) if v.name not in names], start)
 
-        if what == "apart":
-            out = t.attempt(y, {training: True})
-            needs = Odd(f"more: {out}".rstrip(".")) if isinstance(out, Odd) else ONLY_ITS_OWN
+        if inputs.get("apart"):
+            out, needs = t.attempt(y, {training: True}), ONLY_ITS_OWN
             if isinstance(out, Odd):
-                t.run(y, {training: True, first: batches[1]})
-            return {NEEDS: needs, **_look(t, moving), OTHERS: _values(t, earlier)}
-        if what == "learn":
-            loss = t.tf.reduce_mean(t.tf.square(y - 1.0))
-            step = t.tf.train.GradientDescentOptimizer(0.1).minimize(loss)
-            for one in batches:
-                t.run(step, {x: one, training: True})
-            return _look(t, moving)
-        if what == "train":
-            out = [t.run(y, {x: one, training: flag}) for one in batches][-1]
-            return {"y": out, **_look(t, moving)}
-        t.set(moving[MEAN], inputs["mean"])
-        t.set(moving[VAR], inputs["var"])
-        if what == "still":
-            run = lambda: [t.run(y, {x: one, training: False}) for one in batches]  # noqa: E731
-            changed = t.changed_by(run)
-            return {CHANGES: _roles(moving, changed) or NOTHING}
-        return {"y": t.run(y, {training: False})}
+                needs = f"more: {out}".rstrip(".")
+                t.run(y, {training: True, first: inputs["x2"]})
+            return {NEEDS: needs, **_look(t, moving), EARLIER: _values(t, earlier)}
+
+        _put(t, learned, start, inputs)
+        values = {TRAINED: t.run(y, {training: True}), **_look(t, moving, ONE_STEP)}
+        values[TRAINED_AGAIN] = t.run(y, {x: inputs["x2"], training: True})
+        values.update(_look(t, moving, TWO_STEPS))
+
+        def predict():
+            out = t.attempt(y, {x: inputs["x3"], training: False})
+            values[PREDICTED] = _failure(out) or out  # the other parts do not depend on it
+
+        _set(t, moving, inputs)
+        values[CHANGES] = _roles(moving, t.changed_by(predict)) or NOTHING
+
+        _set(t, moving, inputs)  # whatever the prediction has changed
+        failed = _learn(t, y, learned, training)
+        after = _look(t, moving, GRADIENTS)
+        return {**values, **(dict.fromkeys(after, failed) if failed else after)}
 
 
-def _moving(t: Trial, variables: Sequence[Any]) -> dict[str, Any]:
+def _learn(t: Trial, y: Any, learned: Sequence[Any], training: Any) -> Odd | None:
+    """Compute what a step of an optimizer needs of y; where that fails, why."""
+    gradients = []
+    with contextlib.suppress(LookupError):  # for an operation without a gradient
+        gradients = [one for one in t.tf.gradients(t.tf.square(y), learned) if one is not None]
+    if not gradients:
+        return Odd(f"unknown: y has no gradient for its {len(learned)} trainable variables")
+    return _failure(t.attempt(gradients, {training: True}))
+
+
+def _failure(out: Any) -> Odd | None:
+    """What to say in the place of numbers, if an attempt failed."""
+    return Odd(f"missing. {out}".rstrip(".")) if isinstance(out, Odd) else None
+
+
+def _moving(variables: Sequence[Any], start: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The moving mean and variance among variables that are not trained: by their start values."""
     found = {
-        name: [v for v in variables if v.shape.ndims and np.all(t.value(v) == start)]
-        for name, start in ALL_OF.items()
+        name: [v for v in variables if v.shape.ndims and np.all(start[v.name] == value)]
+        for name, value in START.items()
     }
     if any(len(of_name) != 1 for of_name in found.values()):
         raise Unusable(
@@ -350,16 +361,23 @@ def _moving(t: Trial, variables: Sequence[Any]) -> dict[str, Any]:
     return {name: of_name[0] for name, of_name in found.items()}
 
 
-def _put(t: Trial, trainable: Sequence[Any], inputs: Mapping[str, Any]) -> None:
+def _put(
+    t: Trial, trainable: Sequence[Any], start: Mapping[str, np.ndarray], inputs: Mapping[str, Any]
+) -> None:
     """Give γ and β, known by their start values, other ones."""
-    for name, start in (("gamma", 1.0), ("beta", 0.0)):
-        of_name = [v for v in trainable if np.all(t.value(v) == start)]
+    for name, value in (("gamma", 1.0), ("beta", 0.0)):
+        of_name = [v for v in trainable if np.all(start[v.name] == value)]
         if len(of_name) == 1:
             t.set(of_name[0], inputs[name].reshape(of_name[0].shape.as_list()))
 
 
-def _look(t: Trial, moving: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    return {name: t.value(variable).ravel() for name, variable in moving.items()}
+def _set(t: Trial, moving: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    t.set(moving[MEAN], inputs["mean"])
+    t.set(moving[VAR], inputs["var"])
+
+
+def _look(t: Trial, moving: Mapping[str, Any], when: str = "") -> dict[str, np.ndarray]:
+    return {f"{name}{when}": value.ravel() for name, value in t.value(dict(moving)).items()}
 
 
 def _roles(moving: Mapping[str, Any], changed: Sequence[str]) -> str:
@@ -368,20 +386,25 @@ def _roles(moving: Mapping[str, Any], changed: Sequence[str]) -> str:
 
 
 def _in_place_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    if seen.get(NEEDS, ONLY_ITS_OWN) != ONLY_ITS_OWN:
+        return f"To run the second layer takes {seen[NEEDS]}."
+    given = {MEAN: inputs.get("mean"), VAR: inputs.get("var")}
+    for when in ("", ONE_STEP, TWO_STEPS, GRADIENTS):
+        for name, start in (given if when == GRADIENTS else START).items():
+            full = name + when
+            if full not in right or np.allclose(seen[full], right[full], **PRECISION):
+                continue
+            if np.allclose(seen[full], start):
+                return f"The {name} has not moved, though `y` was run with True."
+            factor = np.median((seen[full] - start) / (right[full] - start))
+            twice = " Does your layer update twice in a run?" if 1.5 < factor < 2.1 else ""
+            return f"The {full} has moved {factor:.2g} times as far as it should.{twice}"
+    for name in (TRAINED, TRAINED_AGAIN):
+        if name in right and not np.allclose(seen[name], right[name], **PRECISION):
+            fact = moments_fact(name, (0,), "feature")(inputs, right, seen)
+            return f"Fed True: {fact[0].lower()}{fact[1:]}"
     if seen.get(CHANGES, NOTHING) != NOTHING:
         return f"A prediction should change nothing; yours changes {seen[CHANGES]}."
-    if isinstance(seen.get(NEEDS), Odd):
-        return f"To run the second layer takes {seen[NEEDS]}."
-    for name, start in ALL_OF.items():
-        if name not in right or np.allclose(seen[name], right[name], **PRECISION):
-            continue
-        if np.allclose(seen[name], start):
-            return f"The {name} has not moved, though `y` was run with True."
-        factor = np.median((seen[name] - start) / (right[name] - start))
-        twice = " Does your layer update twice in a run?" if 1.5 < factor < 2.1 else ""
-        return f"The {name} has moved {factor:.2g} times as far as it should.{twice}"
-    if inputs["what"] == "train" and "y" in right:
-        return moments_fact("y", (0,), "feature")(inputs, right, seen)
     return None
 
 
@@ -391,25 +414,25 @@ IN_PLACE = Exercise(
     title="A batch norm that brings its updates along",
     answer="batch_norm_in_place",
     parts=(
-        Part("train", 1, "fed True, `y` is the training output", ("train*/y",)),
+        Part("train", 1, "fed True, `y` is the training output", (f"*/{TRAINED}*",)),
         Part(
             "updates",
             3,
             "fed True, running `y` moves the statistics once",
-            ("train*/moving *", "learn/moving *"),
+            ("layer/moving *",),
         ),
         Part(
             "predict",
             1,
             "fed False, it is the prediction and changes nothing",
-            ("predict*/y", "still/*"),
+            (f"*/{PREDICTED}", f"*/{CHANGES}"),
             ("updates",),
         ),
         Part(
             "apart",
             2,
             "it runs no updates but its own",
-            ("apart/*", "train*/inputs", "predict*/inputs", "learn/inputs"),
+            ("apart/*", "layer/inputs"),
             ("updates",),
         ),
     ),
