@@ -161,72 +161,91 @@ TRAIN_OP = Exercise(
 
 # ---------------------------------------------------------------- uo-which
 
-OWN, OTHERS, NEEDS = "the network's own statistics", "the others' statistics", "placeholders needed"
-ONLY_ITS_OWN = "only the network's own"
-TOWER = "2nd call"
+OWN, MOVED, NEEDS = "the network's own statistics", "others that move", "placeholders needed"
+ONLY_ITS_OWN = "only its own"
+NESTED = " within a scope"
 
 
 def _which_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, networks, asked, **more):
-        xs = {f"x{i}": batch(rng, 5, 3) for i in range(len(networks))}
-        return Case(case_id, title, {**xs, "networks": networks, "asked": asked, **more})
-
-    first, second = (("critic", "actor"), ("student", "teacher"))[rng.randint(2)]
-    return [
-        case("two", "two networks", [first, second], second),
-        case("longer", "a network whose name goes on", [first, f"{first}_2"], first),
-        case("inside", "a name inside another name", [f"old_{first}", first], first),
-        case(
-            "nested", "networks within a scope", [f"gan/{first}", f"gan/{second}"], f"gan/{first}"
-        ),
-        case("again", "the same network on two inputs", [first], first, again=True),
-        case("deep", "two batch norms in each", [first, second], first, depth=2),
-    ]
+    net, other = (("critic", "actor"), ("student", "teacher"))[rng.randint(2)]
+    # Neither first nor last in the collection, with neighbours for each way to mistake a name: that
+    # goes on, stands inside another one (at its end, or after a slash), or is like none.
+    networks = [f"old_{net}", net, f"{net}_2", f"gan/{net}", f"gan/{other}"]
+    xs = {f"x{i}": batch(rng, 5, 3) for i in range(len(networks))}
+    xs["x_again"] = batch(rng, 5, 3)
+    return [Case("names", "networks with similar names", {**xs, "networks": networks, "net": net})]
 
 
 def _which_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    asked = inputs["asked"]
+    net, networks, values = inputs["net"], inputs["networks"], {}
     with trial() as t:
-        fed, own, others = {}, [], []
-        for number, scope in enumerate(inputs["networks"]):
-            x = t.unfed(f"x_of_{scope.replace('/', '_')}", (None, 3))
-            before = set(map(id, _frozen(t)))
-            _network(t, scope, x, inputs.get("depth", 1))
-            fresh = [variable for variable in _frozen(t) if id(variable) not in before]
-            (own if scope == asked else others).extend(fresh)
-            fed[x] = inputs[f"x{number}"]
-            if scope == asked:
-                own_x = x
-            if inputs.get("again"):
-                x = t.unfed("x_of_the_second_call", (None, 3))
-                _network(t, scope, x, inputs.get("depth", 1), reuse=True)
-                fed[x] = 10 + inputs[f"x{number}"]
-        found = _ops(t, t.build(answer, asked, name="updates_of"), "a list of ops")
-        alone = t.attempt(found, {own_x: fed[own_x]})
-        needs = ONLY_ITS_OWN
-        if isinstance(alone, Odd):
-            needs = Odd(f"more: {alone}".rstrip("."))
-            t.run(found, fed)
-        values = {NEEDS: needs, OWN: _values(t, own), OTHERS: _values(t, others)}
-        if inputs.get("again") and needs != ONLY_ITS_OWN:
-            values[OWN] = Odd("two updates at once, in an order that is left to chance")
+        xs, fed = {}, {}
+        for number, scope in enumerate(networks):
+            xs[scope] = t.unfed(f"x_of_{scope.replace('/', '_')}", (None, 3))
+            fed[xs[scope]] = inputs[f"x{number}"]
+            _network(t, scope, xs[scope], depth=2 if scope == net else 1)
+        again = t.unfed("x_of_the_second_call", (None, 3))
+        fed[again] = inputs["x_again"]
+        _network(t, net, again, depth=1, reuse=True)
+        start, restart = t.state(), t.tf.variables_initializer(t.variables())
+
+        for asked, which in ((net, ""), (f"gan/{net}", NESTED)):
+            found = _ops(t, t.build(answer, asked, name="updates_of"), "a list of ops")
+            needed = _needed(t, found, fed, xs[asked])
+            t.run(restart)
+            t.run(found, {x: fed[x] for x in (xs[asked], *needed)})
+            now = t.state()
+            moved = {
+                scope
+                for name in start
+                for scope in networks
+                if name.startswith(f"{scope}/") and not np.array_equal(now[name], start[name])
+            }
+            more = _names([x.op.name for x in needed])
+            values[NEEDS + which] = f"its own and {more}" if needed else ONLY_ITS_OWN
+            values[MOVED + which] = _names(sorted(moved - {asked})) or NOTHING
+            own = [now[name].ravel() for name in start if name.startswith(f"{asked}/")]
+            values[OWN + which] = (
+                Odd(f"unknown: what you return does not run without {more}")
+                if needed
+                else np.concatenate(own)
+            )
         return values
+
+
+def _needed(t: Trial, found: list[Any], fed: Mapping[Any, Any], own: Any) -> list[Any]:
+    """The placeholders besides its own without which what was returned cannot run."""
+    if not isinstance(t.attempt(found, {own: fed[own]}), Odd):
+        return []
+
+    def fails_without(one):
+        rest = {x: value for x, value in fed.items() if x is not one}
+        return isinstance(t.attempt(found, rest), Odd)
+
+    return [one for one in fed if one is not own and fails_without(one)]
+
+
+def _names(names: Sequence[str]) -> str:
+    return " and ".join(f"`{name}`" for name in names)
 
 
 def _network(t: Trial, scope: str, x: Any, depth: int, reuse: bool = False) -> None:
     with t.tf.variable_scope(scope, reuse=reuse):
         for layer in range(depth):
-            x = t.tf.layers.batch_normalization(x, training=True, momentum=0.8, name=f"bn_{layer}")
-            x = 3 * x + 2  # or there would be nothing to learn for the next one
+            if layer:
+                x = 3 * x + 2  # or there would be nothing to learn for this one
+            x = t.tf.layers.batch_normalization(
+                x, training=True, momentum=0.8, center=False, scale=False, name=f"bn_{layer}"
+            )
 
 
 def _which_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
-    if isinstance(seen[NEEDS], Odd):
-        return f"To run what you return takes {seen[NEEDS]}."
-    if not np.allclose(seen[OTHERS], right[OTHERS], **PRECISION):
-        return "Running what you return moves the statistics of another network."
-    if not np.allclose(seen[OWN], right[OWN], **PRECISION):
-        return "Running what you return does not move all statistics of this network by one step."
+    for asked, which in ((inputs["net"], ""), (f"gan/{inputs['net']}", NESTED)):
+        run = f"Running what you return for `{asked}`"
+        if seen[MOVED + which] != NOTHING:
+            return f"{run} moves the statistics of others too: {seen[MOVED + which]}."
+        if not np.allclose(seen[OWN + which], right[OWN + which], **PRECISION):
+            return f"{run} does not move all statistics of this network by one step."
     return None
 
 
@@ -236,12 +255,12 @@ WHICH = Exercise(
     title="The updates of one network",
     answer="updates_of",
     parts=(
-        Part("own", 3, "all of this network's statistics move", (f"*/{OWN}",)),
+        Part("own", 3, "all of this network's statistics move", (f"*/{OWN}*",)),
         Part(
             "others",
             3,
             "nothing else moves or is needed",
-            (f"*/{OTHERS}", f"*/{NEEDS}", "*/inputs"),
+            (f"*/{MOVED}*", f"*/{NEEDS}*", "*/inputs"),
             ("own",),
         ),
     ),
