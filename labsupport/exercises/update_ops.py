@@ -479,6 +479,7 @@ CENTRED = "training and prediction differ: its means are 0, but its variances ar
 A_LITTLE = "training and prediction differ a little: by less than 1 in every feature"
 IN_SOME = "training and prediction differ by more than 2 in one feature, but not in every one"
 BETWEEN = "training and prediction differ, but by less than 2 in every feature"
+EPS = 1e-3  # the default of TensorFlow's layer
 
 
 def _hide_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -498,10 +499,9 @@ def _gap(x: Any) -> str:
         return "it holds numbers that are not finite, or beyond a million"
     if x.std(axis=0).min() < 0.1:
         return "one of its features hardly varies (standard deviation under 0.1)"
-    with trial() as t:
-        fed, training = t.placeholder(x, "x"), t.flag()
-        y = t.tf.layers.batch_normalization(fed, training=training)
-        gap = np.abs(t.run(y, {training: True}) - t.run(y, {training: False})).max(axis=0)
+    # What `tf.layers.batch_normalization` computes, without the time that building it takes.
+    trained = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + EPS)
+    gap = np.abs(trained - x / np.sqrt(1 + EPS)).max(axis=0)
     if gap.max() < 0.01:
         return HIDES
     if gap.min() > 2:
