@@ -6,7 +6,7 @@ A file of its own, so that another worker can take it.
 from __future__ import annotations
 
 import pytest
-from grading_tools import LIMITS, SEED, TENSORFLOW, graded, key_of, open_box, parts, points
+from grading_tools import LIMITS, SEED, TENSORFLOW, graded, key_of, open_box, parts, points, told
 
 from labsupport import exercises
 from labsupport.authoring import catalogue
@@ -197,3 +197,20 @@ CARRIED = {
 @pytest.mark.parametrize("what", CARRIED)
 def test_unusual_right_answers_get_all_points(box, what):
     assert points(graded(box, TENSORFLOW, CARRIED[what]), "cd-add") == ADD.points
+
+
+OWN_SESSION = """\
+def evaluate(session, prediction, x, training, x_test, y_test):
+    with tf.Session() as session:
+        START
+        y = session.run(prediction, {x: x_test, training: False})
+    return np.mean((y.ravel() - y_test.ravel()) ** 2)
+"""
+STARTS = {"in a new session": "pass", "anew": "session.run(tf.global_variables_initializer())"}
+
+
+@pytest.mark.parametrize("said", STARTS)
+def test_a_session_of_ones_own_is_named(box, said):
+    result = graded(box, "09_dropout_regression", OWN_SESSION.replace("START", STARTS[said]))
+    assert points(result, "dr-evaluate") == 0
+    assert said in told(result)

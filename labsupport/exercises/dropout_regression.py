@@ -1,11 +1,10 @@
 """Exercises of lesson 09_dropout_regression.
 
-Masks are random, so two of these exercises judge frequencies. Each is put into the nearest of a
-few classes, and each bound stands at least six standard deviations from what a right answer gives:
-a frequency among `ROWS` masks (dr-network: two per check), a mean or a standard deviation over T
-passes (dr-mc: at most twelve per check). A right answer is taken for a wrong one less often than
-once in a million checks; and since a check seeds its graph, the same answer gets the same verdict
-every time.
+Masks are random, so dr-network judges frequencies. Each is put into the nearest of a few classes,
+and each bound stands at least six standard deviations from what a right answer gives: of two
+frequencies among `ROWS` masks, and two means. A right answer is taken for a wrong one less often
+than once in a million checks; and since a check seeds its graph, the same answer gets the same
+verdict every time. dr-mc is judged exactly, by what each of the answer's own passes gave.
 """
 
 from __future__ import annotations
@@ -333,29 +332,62 @@ ANOTHER_SESSION = (
     "The prediction is run in a new session, where no variable has a value. Use the session that "
     "the function is given: it holds the trained weights."
 )
+INITIALIZED = (
+    "The variables are initialized anew, so the trained weights are lost. Use the session that the "
+    "function is given as it is."
+)
+TRAINED = "trained_weights"
 
 
-def _called(t: Trial, answer: Any, *arguments: Any, name: str, names: Sequence[str]) -> Any:
-    """What an answer that runs the session returns; where TensorFlow refuses, the sentence."""
+def _called(
+    t: Trial, network: _Trained, answer: Any, *arguments: Any, name: str, names: Sequence[str]
+) -> Any:
+    """What an answer that runs the network returns; where TensorFlow refuses, the sentence."""
     try:
-        return call(answer, t.session, *arguments, name=name, names=names)
+        found = call(answer, t.session, *arguments, name=name, names=names)
     except t.tf.errors.OpError as error:
-        if "Could not find resource" in error.message:
+        said = about_running(error)
+        if f"`{TRAINED}`" in said:
             raise Unusable(ANOTHER_SESSION) from None
-        return Odd(about_running(error))
+        return Odd(said)
+    if network.lost:
+        raise Unusable(INITIALIZED)
+    return found
 
 
-def _counted(t: Trial, value: Any, training: Any, x: Any) -> tuple[Any, Any, Any]:
-    """The same tensor, and two variables: how many samples went through it with dropout on, and
-    in how many runs dropout was on."""
-    rows, runs = t.variable(0, "rows", np.int64), t.variable(0, "runs", np.int64)
-    on = t.tf.cast(training, t.tf.int64)
-    count = [
-        t.tf.assign_add(rows, on * t.tf.shape(x, out_type=t.tf.int64)[0]),
-        t.tf.assign_add(runs, on),
-    ]
-    with t.tf.control_dependencies(count):
-        return t.tf.identity(value, name="prediction"), rows, runs
+class _Trained:
+    """A network with dropout, in NumPy: building a graph of it would cost more than all its runs.
+
+    last: what becomes of the last layer's sums.
+    on: for each run with dropout on, x and the prediction side by side, of shape (m, 2).
+    lost: whether a run had the weights that the variable is initialized with.
+    """
+
+    def __init__(self, inputs: Mapping[str, Any], last: Callable[[np.ndarray], np.ndarray]):
+        self.inputs, self.last = inputs, last
+        self.draw = np.random.RandomState(inputs["seed"])
+        self.on: list[np.ndarray] = []
+        self.lost = False
+
+    def __call__(self, x: np.ndarray, training: Any, v: np.ndarray) -> np.ndarray:
+        hidden = np.maximum(x * self.inputs["a"] + self.inputs["b"], 0)
+        if training:
+            kept = self.draw.rand(*hidden.shape) >= self.inputs["rate"]
+            hidden = hidden * kept / (1 - self.inputs["rate"])
+        y = self.last(hidden @ v)[:, np.newaxis].astype(np.float32)
+        self.lost |= not v.any()
+        if training:
+            self.on.append(np.hstack([x, y]))
+        return y
+
+    def prediction(self, t: Trial, x: Any, training: Any) -> Any:
+        """The network as a tensor (m, 1). Its last weights are a variable's, which has no value in
+        another session, and is 0 once it is initialized."""
+        v = t.variable(np.zeros_like(self.inputs["v"]), TRAINED)
+        v.load(np.float32(self.inputs["v"]), t.session)
+        y = t.tf.numpy_function(self, [x, training, v], t.tf.float32, name="prediction")
+        y.set_shape((None, 1))
+        return y
 
 
 # ---------------------------------------------------------------- dr-evaluate
@@ -368,42 +400,33 @@ def _evaluate_cases(rng: np.random.RandomState) -> list[Case]:
     def case(case_id, title, m, flat, default):
         x = rng.uniform(-2, 2, (m, 1))
         y = 1.5 * x + rng.choice([-1, 1]) * rng.uniform(1, 2) + rng.randn(m, 1)
-        weights = {name: rng.uniform(0.5, 1.5, 6) * rng.choice([-1, 1], 6) for name in "abv"}
         given = dict(x_test=x, y_test=y[:, 0] if flat else y, default=default)
-        return Case(case_id, title, {**given, **weights, "rate": float(rng.uniform(0.25, 0.4))})
+        weights = {name: rng.uniform(0.5, 1.5, 6) * rng.choice([-1, 1], 6) for name in "abv"}
+        given |= dict(rate=float(rng.uniform(0.25, 0.4)), seed=int(rng.randint(1000)))
+        return Case(case_id, title, {**given, **weights})
 
     m = int(rng.randint(6, 9))
     return [
         case("column", f"{m} test points", m, False, False),
-        case("flat", "targets of shape (m,)", m + 3, True, False),
-        case("default", "a switch that is on unless it is fed", 5, False, True),
+        case("flat", "targets of shape (m,), a switch that is on unless fed", m + 3, True, True),
     ]
 
 
 def _evaluate_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     with trial() as t:
-        tf = t.tf
-        x = tf.placeholder(tf.float32, (None, 1), name="x")
-        if inputs["default"]:
-            training = tf.placeholder_with_default(True, (), name="training")
-        else:
-            training = tf.placeholder(tf.bool, (), name="training")
-        a, b, v = (np.float32(inputs[name]) for name in "abv")
-        hidden = tf.layers.dropout(tf.nn.relu(x * a + b), inputs["rate"], training=training)
-        prediction = tf.reduce_sum(hidden * v, axis=1, keepdims=True)
-        prediction, _rows, runs = _counted(t, prediction, training, x)
-        t.initialize()
+        x = t.unfed("x", (None, 1))
+        training = t.flag("training", True) if inputs["default"] else t.unfed("training", (), bool)
+        network = _Trained(inputs, lambda sums: sums)
+        prediction = network.prediction(t, x, training)
         data = inputs["x_test"], inputs["y_test"]
         given = (prediction, x, training, *data)
-        loss = _called(t, answer, *given, name="evaluate", names=EVALUATE)
-        found = plain(loss)
-        if not isinstance(found, str) and found.size == 1:
-            found = found.reshape(())
-        on = int(t.value(runs))
-        right = t.run(prediction, {x: data[0], training: False}).reshape(-1)
-        right = np.mean((right - data[1].reshape(-1)) ** 2)
-        if on and not isinstance(found, str) and not np.allclose(found, right, rtol=1e-3):
-            found = Odd("a number that was left to chance, by dropout")
+        loss = _called(t, network, answer, *given, name="evaluate", names=EVALUATE)
+    found, on = plain(loss), len(network.on)
+    if not isinstance(found, str) and found.size == 1:
+        found = found.reshape(())
+    right = np.mean((network(data[0], False, inputs["v"])[:, 0] - data[1].reshape(-1)) ** 2)
+    if on and not isinstance(found, str) and not np.allclose(found, right, rtol=1e-3):
+        found = Odd("a number that was left to chance, by dropout")
     return {LOSS: found, ON: "none" if not on else "one" if on == 1 else "several"}
 
 
@@ -442,16 +465,19 @@ EVALUATION = Exercise(
 MC = ("session", "prediction", "x", "training", "points", "T")
 MEAN, STD, PASSES = "the first value", "the second value", "passes with dropout on"
 UNITS_OF_MC = 8
-OFFSET = 0.3  # in units of the sum of the weights: no prediction is centred by itself
 
 
 def _mc_cases(rng: np.random.RandomState) -> list[Case]:
-    several, one = 3, int(rng.randint(1500, 1600))
     return [
-        _mc_case(rng, "several", f"{several} points", several, one),
-        _mc_case(rng, "one", "a single point", 1, one // 40),  # its shape is what can go wrong
-        _mc_case(rng, "few", "a handful of passes", 3, int(rng.randint(6, 9))),
+        _mc_case(rng, "several", "3 points", 3, int(rng.randint(12, 17))),
+        # Its shape is what can go wrong.
+        _mc_case(rng, "one", "a single point", 1, int(rng.randint(7, 11))),
     ]
+
+
+def _mc_network(inputs: Mapping[str, Any]) -> _Trained:
+    """Curved at its end, and no prediction is centred by itself."""
+    return _Trained(inputs, lambda sums: np.maximum(sums, 0) + 4)
 
 
 def _mc_case(rng: np.random.RandomState, case_id: str, title: str, m: int, passes: int) -> Case:
@@ -464,102 +490,76 @@ def _mc_case(rng: np.random.RandomState, case_id: str, title: str, m: int, passe
             b=rng.uniform(2.5, 3.5, UNITS_OF_MC),
             v=rng.uniform(1.0, 2.0, UNITS_OF_MC) * np.tile([1, -1], UNITS_OF_MC // 2),
             rate=float(rng.uniform(0.3, 0.4)),
+            seed=int(rng.randint(1000)),
         )
-        exact = _exactly(given)
-        apart = np.abs(exact["the prediction with dropout off"] - exact["the mean"])
-        root = np.sqrt(exact["square"])
-        clear = min(apart.min(), (root - exact["the mean"]).min()) / exact["std"].max()
-        spread = np.ptp(exact["the mean"]) / exact["std"].max()
-        mixed = spread < 0.6 and m > 1 and passes > 100  # would points be noticed that are mixed?
-        if exact["std"].min() > 2.5 and clear > 0.25 and not mixed:
+        network, x = _mc_network(given), given["points"]
+        y = np.hstack([network(x, True, given["v"]) for _ in range(passes)])
+        mean, std = y.mean(axis=1), y.std(axis=1)
+        off, root = network(x, False, given["v"])[:, 0], np.hypot(mean, std)
+        # 1 would be its own square, and the square of 2 is twice 2.
+        if std.min() > 2.1 and np.min([np.abs(off - mean), root - mean, root - std]) > 0.1:
             return Case(case_id, title, given)
 
 
-def _exactly(given: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Moments of the prediction at each point, over all 2⁸ masks with their probabilities."""
-    masks = (np.arange(2**UNITS_OF_MC)[:, None] >> np.arange(UNITS_OF_MC)) & 1
-    keep = 1 - given["rate"]
-    weight = np.prod(np.where(masks, keep, 1 - keep), axis=1)
-    hidden = np.maximum(given["points"] * given["a"] + given["b"], 0)
-    values = np.maximum(hidden @ (masks * given["v"]).T / keep, 0)
-    values += OFFSET * np.abs(given["v"]).sum()
-    mean = values @ weight
-    centred = values - mean[:, None]
-    var = centred**2 @ weight
-    fourth = centred**4 @ weight
-    off = np.maximum(hidden @ given["v"], 0) + OFFSET * np.abs(given["v"]).sum()
-    return {
-        "the mean": mean,
-        "std": np.sqrt(var),
-        "square": values**2 @ weight,
-        "the prediction with dropout off": off,
-        "error of std": np.sqrt(fourth / var**2 - 1) / 2,  # relative, times √T
-    }
-
-
 def _mc_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    points, passes = inputs["points"], inputs["T"]
+    network = _mc_network(inputs)
     with trial() as t:
-        tf = t.tf
-        x = tf.placeholder(tf.float32, (None, 1), name="x")
-        training = t.flag("training")
-        a, b, v = (np.float32(inputs[name]) for name in "abv")
-        hidden = tf.layers.dropout(tf.nn.relu(x * a + b), inputs["rate"], training=training)
-        y = tf.nn.relu(tf.reduce_sum(hidden * v, axis=1, keepdims=True))
-        y, rows, _runs = _counted(t, y + OFFSET * np.abs(v).sum(), training, x)
-        t.initialize()
-        points, passes = inputs["points"], inputs["T"]
-        given = y, x, training, points, passes
-        found = _called(t, answer, *given, name="monte_carlo", names=MC)
+        x, training = t.unfed("x", (None, 1)), t.flag("training")
+        given = network.prediction(t, x, training), x, training, points, passes
+        found = _called(t, network, answer, *given, name="monte_carlo", names=MC)
         if isinstance(found, Odd):
             return {MEAN: found, STD: found, PASSES: Odd("nothing")}
-        mean, std = pair(found, "two arrays, `(mean, std)`")
-        counted = t.value(rows) / len(points)
+        mean, std = (plain(value) for value in pair(found, "two arrays, `(mean, std)`"))
+    counted = sum(map(len, network.on)) / len(points)
     if counted != passes:
         unseen = f"not looked at, after {counted:g} passes with dropout on"
         return {MEAN: unseen, STD: unseen, PASSES: counted}
-    classify = _classifier(inputs)
-    return {MEAN: classify(mean), STD: classify(std), PASSES: counted}
+    known = _statistics(network, inputs)
+    shape = len(points), passes
+    return {MEAN: _named(mean, known, *shape), STD: _named(std, known, *shape), PASSES: counted}
 
 
-def _classifier(inputs: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """Says which statistic an array is: one of those below, within `SIGMAS` standard errors."""
-    exact, passes, m = _exactly(inputs), inputs["T"], len(inputs["points"])
-    std = exact["std"]
-    error = SIGMAS * std / np.sqrt(passes)
-    mixed = np.full(m, exact["the mean"].mean())
-    mixed_std = np.sqrt(np.full(m, exact["square"].mean()) - mixed**2)
-    relative = SIGMAS * exact["error of std"] / np.sqrt(passes)
-    known = {
-        "the prediction with dropout off": (exact["the prediction with dropout off"], 1e-3),
-        "the mean over the passes": (exact["the mean"], error),
-        "the standard deviation over the passes": (std, relative * std),
-        "the variance over the passes": (std**2, 2.5 * relative * std**2),
-        "the standard error of the mean": (std / np.sqrt(passes), relative * std / np.sqrt(passes)),
-        "the root of the mean square": (np.sqrt(exact["square"]), error),
-        "twice the standard deviation": (2 * std, 2 * relative * std),
-        "the root of a sum over the passes": (
-            std * np.sqrt(passes),
-            relative * std * np.sqrt(passes),
-        ),
-        "0": (0 * std, 1e-4),
-        "the mean over passes and points": (mixed, SIGMAS * mixed_std / np.sqrt(passes)),
-        "the standard deviation over passes and points": (mixed_std, relative.max() * mixed_std),
+def _statistics(network: _Trained, inputs: Mapping[str, Any]) -> dict[str, list[np.ndarray]]:
+    """What an answer can have made of the T passes that it ran, under its name: arrays (m,).
+
+    The right two come first, so that no chance gives them another name.
+    """
+    points, passes = np.float32(inputs["points"]), inputs["T"]
+    m = len(points)
+    rows = np.concatenate(network.on).astype(np.float64)
+    each = [rows[rows[:, 0] == point, 1] for point in points[:, 0]]
+    if any(len(y) != passes for y in each):
+        return {}
+    y, root = np.stack(each), np.sqrt(passes)
+    std = [y.std(axis=1), y.std(axis=1, ddof=1)]
+    ways = rows.reshape(-1, m, 2).swapaxes(0, 1), rows.reshape(m, -1, 2), np.stack([rows] * m)
+    mixed = [way[..., 1] for way in ways if np.ptp(way[..., 0], axis=1).any()]
+    return {
+        "the mean over the passes": [y.mean(axis=1)],
+        "the standard deviation over the passes": std,
+        "the prediction with dropout off": [network(points, False, inputs["v"])[:, 0]],
+        "the variance over the passes": [s**2 for s in std],
+        "the standard error of the mean": [s / root for s in std],
+        "the root of the mean square": [np.sqrt((y**2).mean(axis=1))],
+        "twice the standard deviation": [2 * s for s in std],
+        "the root of a sum over the passes": [root * std[0]],
+        "0": [0 * std[0]],
+        "the mean over passes and points": [z.mean(axis=1) for z in mixed],
+        "the standard deviation over passes and points": [z.std(axis=1) for z in mixed],
     }
 
-    def classify(value: Any) -> Any:
-        value = plain(value)
-        if isinstance(value, str):
-            return value
-        if value.shape not in ((m,), (m, 1)):
-            return _shape(value, m, passes)
-        if passes < 100:
-            return "one number for each point"
-        for name, (wanted, bound) in known.items():
-            if np.all(np.abs(value.reshape(-1) - wanted) <= bound):
-                return name
-        return "none of the usual statistics"
 
-    return classify
+def _named(value: Any, known: Mapping[str, list[np.ndarray]], m: int, passes: int) -> Any:
+    """Which of the known statistics a value is."""
+    if isinstance(value, str):
+        return value
+    if value.shape not in ((m,), (m, 1)):
+        return _shape(value, m, passes)
+    for name, forms in known.items():
+        if any(np.allclose(value.reshape(-1), form, rtol=1e-3, atol=1e-4) for form in forms):
+            return name
+    return "none of the usual statistics"
 
 
 def _shape(value: np.ndarray, m: int, passes: int) -> str:
