@@ -495,25 +495,18 @@ LAYER = Exercise(
 
 
 def _freeze_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title):
-        d, f = int(rng.randint(4, 6)), int(rng.randint(5, 8))
-        inputs = {
-            "mode": case_id,
-            "classes": int(rng.randint(2, 5)),
-            "w1": rng.randn(d, 6) / 2,
-            "w2": rng.randn(6, f) / 2,
-            "x": batch(rng, 12, d),
-            "statistics": rng.uniform(0.5, 3.0, 4),
-        }
-        inputs = {
-            k: v.astype(np.float32) if isinstance(v, np.ndarray) else v for k, v in inputs.items()
-        }
-        return Case(case_id, title, inputs)
-
-    return [
-        case("frozen", "while the base is frozen"),
-        case("thawed", "later, after `base.trainable = True`"),
-    ]
+    d, f = int(rng.randint(4, 6)), int(rng.randint(5, 8))
+    inputs = {
+        "classes": int(rng.randint(2, 5)),
+        "w1": rng.randn(d, 6) / 2,
+        "w2": rng.randn(6, f) / 2,
+        "x": batch(rng, 12, d),
+        "statistics": rng.uniform(0.5, 3.0, 4),
+    }
+    inputs = {
+        k: v.astype(np.float32) if isinstance(v, np.ndarray) else v for k, v in inputs.items()
+    }
+    return [Case("both", "a frozen base, and later `base.trainable = True`", inputs)]
 
 
 def _base(keras: Any, inputs: Mapping[str, Any]) -> Any:
@@ -543,6 +536,7 @@ def _base(keras: Any, inputs: Mapping[str, Any]) -> Any:
 
 
 def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What `_tuned` sees while the base is frozen and, named "…, later", when it is thawed."""
     from labsupport.tf2 import keras, tf
 
     base, classes, x = _base(keras, inputs), inputs["classes"], tf.constant(inputs["x"])
@@ -554,21 +548,26 @@ def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         logits = model(x, training=False)
     if tuple(logits.shape) != (len(features), classes):
         return {"logits": f"logits of shape {tuple(logits.shape)}"}
-    if inputs["mode"] == "thawed":
-        base.trainable = False  # so that the next line reaches every layer
-        base.trainable = True
     groups = {
         "kernels": [v for v in base.variables if v.path.endswith("kernel")],
         "scales": [v for v in base.variables if v.path.endswith(("gamma", "beta"))],
         "statistics": [v for v in base.variables if _is_statistic(v)],
         "head": [v for v in model.variables if id(v) not in {id(w) for w in base.variables}],
     }
-    found = {
-        "logits": _explained(logits.numpy(), features, groups["head"]),
-        "training": _company(model, x, True),
-        "prediction": _company(model, x, False),
-    }
+    found = {"logits": _explained(logits.numpy(), features, groups["head"])}
+    found |= _tuned(tf, model, x, groups)
+    base.trainable = False  # so that the next line reaches every layer
+    base.trainable = True
+    return found | {f"{k}, later": v for k, v in _tuned(tf, model, x, groups).items()}
+
+
+def _tuned(tf: Any, model: Any, x: Any, groups: Mapping[str, list[Any]]) -> dict[str, str]:
+    """Whose outputs depend on the batch, and which groups of variables two steps move.
+
+    They get their values back.
+    """
     before = {name: [v.numpy() for v in group] for name, group in groups.items()}
+    found = {"training": _company(model, x, True), "prediction": _company(model, x, False)}
     for _ in range(2):
         learned = list(model.trainable_variables)
         with tf.GradientTape() as recorder:
@@ -578,6 +577,8 @@ def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
                 variable.assign_sub(0.1 * slope)
     for name, group in groups.items():
         found[name] = _moved(before[name], [v.numpy() for v in group])
+        for variable, value in zip(group, before[name], strict=True):
+            variable.assign(value)
     return found
 
 
@@ -630,20 +631,20 @@ FREEZE = Exercise(
             "model",
             1,
             "a new head on the pretrained features, which learns",
-            ("*/logits", "*/head"),
+            ("*/logits", "*/head", "*/head, later"),
         ),
         Part(
             "frozen",
             2,
             "nothing of the base moves, statistics included",
-            ("frozen/kernels", "frozen/scales", "frozen/statistics", "frozen/inputs"),
+            ("*/kernels", "*/scales", "*/statistics", "*/inputs"),
             ("model",),
         ),
         Part(
             "company",
             1,
             "no output depends on the rest of the batch",
-            ("frozen/training", "frozen/prediction"),
+            ("*/training", "*/prediction"),
             ("model",),
         ),
         Part(
@@ -651,12 +652,11 @@ FREEZE = Exercise(
             2,
             "later the base's weights learn, and its statistics still stand",
             (
-                "thawed/kernels",
-                "thawed/scales",
-                "thawed/statistics",
-                "thawed/training",
-                "thawed/prediction",
-                "thawed/inputs",
+                "*/kernels, later",
+                "*/scales, later",
+                "*/statistics, later",
+                "*/training, later",
+                "*/prediction, later",
             ),
             ("model",),
         ),
