@@ -75,7 +75,6 @@ def _step_cases(rng: np.random.RandomState) -> list[Case]:
 
     n = int(rng.randint(9, 13))
     return [
-        case("one", "one step", (5, 6, 3), [n]),
         case("frozen", "two steps, the first kernel frozen", (4, 7, 5, 3), [8, n]),
         case("compiled", "three steps inside `tf.function`", (4, 6, 3), [n, n, n]),
     ]
