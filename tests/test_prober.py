@@ -214,3 +214,10 @@ def test_a_session_of_ones_own_is_named(box, said):
     result = graded(box, "09_dropout_regression", OWN_SESSION.replace("START", STARTS[said]))
     assert points(result, "dr-evaluate") == 0
     assert said in told(result)
+
+
+def test_the_session_that_is_given_is_the_default_one(box):
+    answer = OWN_SESSION.replace("    with tf.Session() as session:\n        START\n", "")
+    answer = answer.replace("    y = session.run(prediction, ", "y = prediction.eval(")
+    result = graded(box, "09_dropout_regression", answer)
+    assert points(result, "dr-evaluate") == exercises.find("dr-evaluate").points

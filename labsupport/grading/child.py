@@ -252,8 +252,9 @@ class Child:
         from labsupport.tf1 import tf
 
         place = contextlib.ExitStack()
-        if not any(isinstance(value, DistantSession) for value in message["arguments"]):
-            place.enter_context(building(tf))  # who gets no session should only build
+        given = [value for value in message["arguments"] if isinstance(value, DistantSession)]
+        # Who gets no session should only build.
+        place.enter_context(given[0].as_default() if given else building(tf))
         place.enter_context(in_place(self.mirror.graph, message["place"]))
         return place
 
