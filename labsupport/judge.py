@@ -267,7 +267,7 @@ def _fact_of_form(name: str, right, seen) -> str | None:
 def _fact_of_numbers(name: str, right, seen, exercise: Exercise) -> str:
     """A generic fact about numbers of the right shape: scale, offset, or how many are off."""
     if isinstance(right, str):
-        return f"{name}: {seen}."
+        return f"{name}: {str(seen).rstrip('.')}."
     what, start = ("your result", "Your result") if name == RESULT else (name, name)
     if right.ndim == 0 or right.size == 1:
         side = "large" if seen.sum() > right.sum() else "small"
@@ -302,5 +302,5 @@ def _form(shape: tuple[int, ...]) -> str:
 
 def _kind(seen) -> str:
     if isinstance(seen, Odd):
-        return str(seen)
+        return seen.rstrip(".")  # the sentence around it ends by itself
     return "a string" if isinstance(seen, str) else _form(seen.shape)

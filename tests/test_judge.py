@@ -151,6 +151,7 @@ def test_among_mistakes_alike_in_a_part_the_rest_of_the_exercise_decides():
         (seen(a=2.0), "Your result should be an array of shape (3,); it is a single number."),
         (seen(a=Odd("None")), "it is None. Is a `return` missing?"),
         (seen(a=Odd("a dict")), "Your result should be an array of shape (3,); it is a dict."),
+        (seen(a=Odd("lost. It failed.")), "(3,); it is lost. It failed."),
         (seen(a="two"), "it is a string."),
         (seen(a=[2, np.nan, np.nan]), "2 of the 3 numbers in your result are NaN, first at (1,)."),
         (
