@@ -138,7 +138,7 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path):
             stderr=subprocess.DEVNULL,
         )
         try:
-            process.wait(2.5 + 0.37 * attempt)
+            process.wait(2.5 + 0.71 * attempt)
             break
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
