@@ -299,6 +299,23 @@ def test_a_submission_sees_only_itself(box, seen):
     assert what_it_gives(box, source) == 0
 
 
+OWNED = """\
+import fcntl, os
+def owned(kind):  # whose users it belongs to: the kernel only tells who is not below them
+    try:
+        return fcntl.ioctl(os.open(f"/proc/self/ns/{kind}", os.O_RDONLY), 0xB701) > 0
+    except PermissionError:
+        return False
+"""
+
+
+def test_its_namespaces_belong_to_users_above_it():
+    kinds = ("mnt", "net", "ipc", "uts", "pid", "cgroup")
+    source = f"{OWNED}{BODY}    return float(sum(owned(kind) for kind in {kinds}))\n"
+    with open_box(NUMPY) as box:
+        assert what_it_gives(box, source) == 0
+
+
 # ---------------------------------------------------------------- doors
 
 DOORS = {
