@@ -184,15 +184,14 @@ def grade(
     limits = limits or sandbox.Limits()
     found = reading.find(path)
     with contextlib.ExitStack() as stack:
-        lanes = None if scheduler else stack.enter_context(Lanes(min(jobs, len(found))))
-        mode = sandbox.best_mode(trust)  # while the lanes import what they need
         grades.mkdir(parents=True, exist_ok=True)
         book = Gradebook(grades)
         stack.enter_context(book.lock())
         seed = _seed(grades, seed)
         known = {(r.student, r.lesson, r.source): r for r in book.load()}
-        summary = Summary(facts={"isolation": mode, "seed": seed})
+        summary = Summary()
         todo: list[tuple[reading.Found, str]] = []
+        unreadable: list[Submission] = []
         for item in found:
             submission = reading.load(item)
             before = known.get((submission.student, submission.lesson, submission.source))
@@ -200,18 +199,22 @@ def grade(
                 summary.results.append(before)
                 summary.unchanged += 1
             elif submission.problem or not submission.lesson:
-                _keep(book, summary, trial.refused(submission, None, seed))
+                unreadable.append(submission)
             else:
                 todo.append((item, submission.lesson))
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
         store = grades / ".keys"
+        wanted = jobs if todo and not fresh.stored(todo[0][1], seed, store) else len(todo)
+        lanes = None if scheduler else stack.enter_context(Lanes(min(jobs, wanted)))
+        mode = sandbox.best_mode(trust)  # while the lanes import what they need
+        summary.facts = {"isolation": mode, "seed": seed}
+        for submission in unreadable:
+            _keep(book, summary, trial.refused(submission, None, seed))
         if lanes is None:
             run = _on_cluster(scheduler, _work(todo, seed, mode, store, limits, say))
         else:
             if todo:
-                first = todo[0][1]
-                wanted = len(todo) if fresh.stored(first, seed, store) else jobs
-                lanes.warm(wanted, kind_of(first), mode)
+                lanes.warm(kind_of(todo[0][1]), mode)
             make = partial(lanes.keys, seed=seed, mode=mode)
             run = lanes.results(_work(todo, seed, mode, store, limits, say, make))
         progress = bar(total=len(todo)) if bar else contextlib.nullcontext()
@@ -292,11 +295,8 @@ class Lanes:
         for lane in self.lanes:
             lane.end()
 
-    def warm(self, count: int, kind: str, mode: str) -> None:
-        """Keep this many lanes; start the sandboxes that they will need first."""
-        for lane in self.lanes[count:]:
-            lane.end()
-        del self.lanes[count:]
+    def warm(self, kind: str, mode: str) -> None:
+        """Start the sandboxes that will be needed first."""
         for lane in self.lanes:
             lane.submit(warm, kind, mode)
 
