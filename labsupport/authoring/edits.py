@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-#: The code cells of lessons, by lesson, where `solutions/` is not to be had: see grading/child.py.
+#: The code cells of lessons, by lesson, for where `solutions/` is not to be had: see keymaker.py.
 told: dict[str, list[str]] = {}
 
 

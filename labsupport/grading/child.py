@@ -12,7 +12,8 @@ go as frames (see wire.py), on a channel to the grader and on one to the prober,
     {"do": "py_func", "token", "arguments"}    a function that the answer's graph calls
     {"do": "line", "name"}          the student's line that made an operation
     with any, "begin": {"number", "seconds"}  a case begins: its number, and how long it may take
-    {"do": "key", "exercise", "seed", "mistakes", "name"}     of the solved lesson: see keymaker.py
+    {"do": "key", "exercise", "seed", "cells", "mistakes", "name"}    of the solved lesson: see
+        keymaker.py
 
 While it is at a call it may ask back, {"ask": "call" | "get" | "set", "of", …}: inputs can be
 functions. {"ask": "grow"} tells what the answer added to a graph, "run" runs a session of it.
@@ -131,7 +132,6 @@ class Child:
         self.module = types.ModuleType("__main__")
         self.names = self.module.__dict__
         self.handles: list[Any] = []
-        self.sources: list[str] = []
         self.answer = ""
         self.until = 0.0
         self.asked = 0
@@ -166,7 +166,6 @@ class Child:
 
     def run(self, cells: list, seconds: float, total: float) -> None:
         deadline = time.monotonic() + total
-        self.sources += [source for _name, source in cells]
         self.names.update(
             __builtins__=__builtins__,
             display=_nothing,
@@ -344,7 +343,7 @@ class Child:
         from labsupport.keys import dumps
 
         exercise = exercises.find(message["exercise"])
-        edits.told[exercise.lesson] = self.sources
+        edits.told[exercise.lesson] = message["cells"]
         try:
             source = message["mistakes"].tobytes().decode("utf-8")
             known = catalogue.read_text(source, message["name"])

@@ -86,7 +86,7 @@ def exercise_key(exercise_id: str, seed: int, box: Sandbox) -> str:
                 tried,
                 [],
             )
-            text = _ask(session, exercise, seed)
+            text = _ask(session, exercise, seed, solved)
     except remote.GONE as error:
         why = f"its process was lost ({type(error).__name__})"
         raise NoKey(f"The key of {exercise.id} could not be made: {why}.") from None
@@ -100,7 +100,7 @@ def exercise_key(exercise_id: str, seed: int, box: Sandbox) -> str:
     return text
 
 
-def _ask(session: remote.Session, exercise: Exercise, seed: int) -> str:
+def _ask(session: remote.Session, exercise: Exercise, seed: int, solved: program.Program) -> str:
     """The key, observed in the process in which the solved lesson has been run."""
     path = catalogue.path_of(exercise.id)
     mistakes = path.read_bytes() if path.exists() else b""
@@ -108,6 +108,7 @@ def _ask(session: remote.Session, exercise: Exercise, seed: int) -> str:
         "do": "key",
         "exercise": exercise.id,
         "seed": fresh.seed_of(seed, exercise.id),
+        "cells": [cell.source for cell in solved.cells],  # some mistakes are edited answers
         "mistakes": np.frombuffer(mistakes, np.uint8),
         "name": path.name,
     }
