@@ -384,7 +384,7 @@ class _Trained:
         """The network as a tensor (m, 1). Its last weights are a variable's, which has no value in
         another session, and is 0 once it is initialized."""
         v = t.variable(np.zeros_like(self.inputs["v"]), TRAINED)
-        v.load(np.float32(self.inputs["v"]), t.session)
+        t.set(v, self.inputs["v"])
         y = t.tf.numpy_function(self, [x, training, v], t.tf.float32, name="prediction")
         y.set_shape((None, 1))
         return y

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,15 @@ def _normalized(t: Trial, h: Any, training: bool, momentum: float) -> Any:
         t.tf.reshape(h, (-1, 1, 1, d)), gamma, beta, is_training=training, **used
     )
     if training:
-        for old, new in zip((mean, variance), of_batch, strict=True):
-            update = old.assign_sub((1 - momentum) * (old - new), read_value=False)
-            t.tf.add_to_collection(t.tf.GraphKeys.UPDATE_OPS, update)
+        _note(t.tf, (mean, variance), of_batch, 1 - momentum)
     return t.tf.reshape(h, (-1, d))
+
+
+def _note(tf: Any, statistics: Sequence[Any], of_batch: Sequence[Any], pace: Any) -> None:
+    """Add the updates that take moving statistics a share of the way to the batch's."""
+    for old, new in zip(statistics, of_batch, strict=True):
+        update = old.assign_sub(pace * (old - new), read_value=False)
+        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
 
 
 # ---------------------------------------------------------------- mnist-train-step
@@ -269,9 +274,7 @@ def _layer(tf: Any, h: Any, start: float, pace: Any) -> Any:
         return (h - mean) * tf.rsqrt(variance + 1e-3)
     gamma, beta = _variable(tf, "gamma", np.ones(d), trainable=True), np.zeros(d, np.float32)
     h, *of_batch = tf.nn.fused_batch_norm(tf.reshape(h, (-1, 1, 1, d)), gamma, beta)
-    for old, new in zip((mean, variance), of_batch, strict=True):
-        update = old.assign_sub(pace * (old - new), read_value=False)
-        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
+    _note(tf, (mean, variance), of_batch, pace)
     return tf.reshape(h, (-1, d))
 
 
@@ -385,9 +388,8 @@ class _Built:
 
     def set(self, values: Mapping[int, np.ndarray]) -> None:
         """Give variables, told by their numbers, these values."""
-        writers = [self.variables[i].initializer for i in values]
-        feed = {w.inputs[1]: v for w, v in zip(writers, values.values(), strict=True)}
-        self.t.run(writers, feed)
+        for i, value in values.items():
+            self.t.set(self.variables[i], value)
 
     def give_weights(self, seed: int) -> None:
         """Give each kernel weights that the right network gets too."""
@@ -668,8 +670,8 @@ def _restored(t: Trial, restore: Any, path: str, inputs: Mapping[str, Any]) -> d
     logits = _network(t, inputs, False, x, other=True)
     variables, statistics = t.tf.global_variables(), _statistics(t.tf)
     if inputs["earlier"]:  # they have values, and other ones than an initializer would give
-        values = {v.initializer.inputs[1]: np.full(v.shape.as_list(), 0.5) for v in variables}
-        t.session.run([v.initializer for v in variables], values)
+        for variable in variables:
+            t.set(variable, np.full(variable.shape.as_list(), 0.5))
     _call(restore, t.session, path, "restore_network")
     try:
         prediction, *kept = t.session.run([logits, *statistics], {x: inputs["x3"]})

@@ -204,8 +204,11 @@ class Trial:
         """All variables of the graph, local ones too, in the order of their making."""
         return [*self.tf.global_variables(), *self.tf.local_variables()]
 
-    def value(self, variable: Any) -> np.ndarray:
-        """The value that a variable has now. Runs nothing else, adds nothing to the graph."""
+    def value(self, variable: Any) -> Any:
+        """The value that a variable has now; or a list or dict of values for one of variables.
+
+        Runs nothing else, adds nothing to the graph.
+        """
         self.initialize()
         return self.session.run(variable)
 
