@@ -101,9 +101,16 @@ def differing(
 
 
 def name_mistake(
-    exercise: Exercise, key: Key, seen: Observations, cells: Sequence[Cell], wrong: set[Cell]
+    exercise: Exercise,
+    key: Key,
+    seen: Observations,
+    cells: Sequence[Cell],
+    wrong: set[Cell],
+    fine: Sequence[Cell] = (),
 ) -> KnownMistake | None:
     """The known mistake that explains the wrong cells among `cells`.
+
+    fine: cells in which whoever makes the mistake must be right.
 
     First choice: one that is wrong in just these cells, in the same way; among several, the one
     that agrees with the answer most often in the whole exercise. Second choice: one that explains
@@ -114,6 +121,8 @@ def name_mistake(
     for mistake in key.mistakes:
         own = differing(exercise, key.right, mistake.observations, cells)
         if not own or not own <= wrong:
+            continue
+        if differing(exercise, key.right, mistake.observations, fine):
             continue
         if not all(agree(exercise, mistake.observations, seen, cell) for cell in own):
             continue
@@ -185,7 +194,9 @@ def _judge_part(
         return PartVerdict(part, "not attempted", 0)
     if troubles and all(name == INPUTS and case in troubles for case, name in order):
         return PartVerdict(part, "waiting", 0)  # nobody can say whether inputs were left alone
-    mistake = name_mistake(exercise, key, seen, cells, wrong)
+    mistake = name_mistake(
+        exercise, key, seen, cells, wrong, _right_before(exercise, part, key, seen)
+    )
     case, trouble = next(iter(troubles.items()), (order[0][0], None))
     verdict = dict(only=only)
     if trouble is not None:
@@ -202,6 +213,12 @@ def _judge_part(
         return PartVerdict(part, kind, 0, text, question, where=where, **verdict)
     case, text = _fact(exercise, cases, key, seen, order)
     return PartVerdict(part, "wrong", 0, text, where=cases[case].title, **verdict)
+
+
+def _right_before(exercise: Exercise, part: Part, key: Key, seen: Observations) -> list[Cell]:
+    """The cells of the parts that this one needs, and that the answer has right."""
+    needed = [cells_of(key.right, other) for other in exercise.parts if other.id in part.needs]
+    return [c for cells in needed if not differing(exercise, key.right, seen, cells) for c in cells]
 
 
 # ---------------------------------------------------------------- facts

@@ -200,3 +200,30 @@ def test_unknown_shapes_of_draws_are_not_given_the_name_of_another(shape):
     result = verdict("do-noise-shape", SPATIAL, code)
     assert names(result) == {""}
     assert "share a draw" in said(result)
+
+
+NETWORK = """
+def build_network(x, training, rate):
+    from labsupport.tf1 import tf
+
+    h = tf.layers.dense(x, 300, activation=tf.nn.relu)
+    h = tf.layers.dropout(h, rate, training=training)
+    h = tf.layers.dense(h, 300, activation=tf.nn.relu)
+    h = tf.layers.dropout(h, rate, training=training)
+    y = tf.layers.dense(h, 1)
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("return tf.nn.relu(y)", "goes through a ReLU too, so it is never negative"),
+        ("return tf.abs(y)", "The prediction is positive where it should be negative"),
+        ("return -y", "The prediction is of the wrong sign."),
+    ],
+)
+def test_the_sign_of_a_prediction(line, words):
+    result = verdict("dr-network", NETWORK, line)
+    assert words in said(result)
+    assert {part.part.id: part.points for part in result.parts}["network"] == 0

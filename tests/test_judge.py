@@ -133,6 +133,18 @@ def test_mistake_that_explains_everything_is_preferred_to_one_that_explains_some
     assert part.mistake == "all"
 
 
+def test_mistake_is_not_named_to_whom_has_right_what_it_gets_wrong_first():
+    """A mistake that is wrong in both parts is not made in the second alone."""
+    values, edge, inputs = EXERCISE.parts
+    needy = replace(EXERCISE, parts=(values, replace(edge, needs=("values",)), inputs))
+    both = known("both", seen(a=OUT["a"] + 1, c=0.0))
+    assert verdict(seen(c=0.0), both, exercise=EXERCISE).parts[1].mistake == "both"
+    assert verdict(seen(c=0.0), both, exercise=needy).parts[1].outcome == "wrong"
+    for first in (OUT["a"] + 1, OUT["a"] + 2):
+        part = verdict(seen(a=first, c=0.0), both, exercise=needy).parts[1]
+        assert part.mistake == "both", "the first part does not speak against it"
+
+
 def test_among_mistakes_alike_in_a_part_the_rest_of_the_exercise_decides():
     one = seen(a=OUT["a"] + 1, b=OUT["b"] + 1, c=0.0)
     other = seen(a=OUT["a"] + 1, b=OUT["b"] + 1, c=99.0)

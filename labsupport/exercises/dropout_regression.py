@@ -41,6 +41,9 @@ SAME, VARIES = "the same prediction in every run", "another prediction in every 
 FROZEN = "the same prediction in every run, with the same units missing"
 SCALED = "the same prediction in every run, but not that of the whole network"
 SHARED = "one mask for all samples"
+ONE_FOR_BOTH = "the same in both layers"
+ABSOLUTE = "positive where it should be negative, and as large"
+NEGATED = "of the wrong sign"
 RELU, LINEAR, OTHER, NOWHERE = "ReLU", "linear", "another function", "not on the way"
 CURVED = "the last layer's sum, sent through another function"
 OFFSET_OF_UNITS = 40.0  # keeps a layer's sums positive while what is below it is tried
@@ -74,6 +77,7 @@ class _Wired:
         self.t, self.x, self.training, self.y = t, x, training, y
         self.weights = _six(t)
         self.loaded: dict[str, Any] = {}
+        self.sign = 1.0  # what has to be undone before anything else can be seen
 
     def look(self, rate: float) -> dict[str, Any]:
         if self.weights is None:
@@ -104,6 +108,8 @@ class _Wired:
         mean, spread = (ramp.mean(), ramp.std()) if len(ramp) else (1.0, 0.0)
         units = _say_units(second[0], spread)
         mean = mean if units == ONE_BY_ONE else 1.0
+        if units == ONE_BY_ONE and first[0] > 0 and self.is_one_mask(scale):
+            units = ONE_FOR_BOTH
         return {
             **seen,
             FIRST: _say_rate(first[0], first[1] / mean, rate),
@@ -121,7 +127,7 @@ class _Wired:
                 self.t.set(variable, np.broadcast_to(value, variable.shape.as_list()))
         feed = {self.x: np.ones((rows, 1)), self.training: training}
         self.shape = np.shape(seen := self.t.run(self.y, feed))
-        return np.asarray(seen, dtype=np.float64).reshape(-1)
+        return self.sign * np.asarray(seen, dtype=np.float64).reshape(-1)
 
     def output(self) -> tuple[str, float]:
         """What becomes of the last layer's numbers, and by what dropout multiplies them."""
@@ -131,8 +137,13 @@ class _Wired:
         far = np.abs(self.run(False, rows, b3=50.0)).max()
         if not np.isclose(far, [50.0, 50.0 * scale], rtol=1e-3).any():
             return CURVED, 1.0
-        if np.abs(down).max() < 1e-3:
-            return "never negative", scale
+        if down.min() > -1e-3:
+            if np.abs(down).max() < 1e-3:
+                return "never negative", scale
+            if up.max() > 1e-3:
+                return ABSOLUTE, scale
+            self.sign = -1.0
+            return NEGATED, scale
         if self.shape != (rows, 1):
             return f"of shape {self.shape}, for {rows} samples", scale
         dropped = np.mean(np.abs(up) < 1e-3)
@@ -188,6 +199,12 @@ class _Wired:
             return False
         even = self.run(False, b2=0.01, k3=1 / WIDTH, b3=0.01)[0] / 0.01
         return bool(abs(ramp[0] - even) > 1e-4)
+
+    def is_one_mask(self, scale: float) -> bool:
+        """Whether unit i of layer 2 goes whenever unit i of layer 1 does: then of a chain of the
+        two, keep is left, and not keep², whose share of kept units makes up for both layers."""
+        chains = dict(b1=1.0, k2=np.eye(WIDTH), k3=1 / WIDTH, b3=1.0)
+        return bool(self.run(True, **chains).mean() / scale - 1.0 > 1.5)
 
     def on_x(self) -> str:
         one = 1 / WIDTH

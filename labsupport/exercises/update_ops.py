@@ -83,9 +83,11 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         optimizer = t.tf.train.GradientDescentOptimizer(inputs["rate"])
         step = t.build(answer, loss, optimizer, name="make_train_op")
         step = _ops(t, step, "one op that trains and updates")
+        start = t.state()
         alone = t.changed_by(lambda: t.run(loss))
-        if normalized:
-            t.set(count, 0.0)  # of this one, only the runs in a step count
+        for variable in t.variables():
+            if variable.op.name in alone:
+                t.set(variable, start[variable.name])  # only what happens in a step counts below
         for one in batches:
             t.run(step, {x: one})
         values = {LOSS_ALONE: " and ".join(alone) or NOTHING, WEIGHTS: _values(t, learned)}

@@ -400,6 +400,17 @@ def one_mask_for_all_samples(x, training, rate):
 
 
 @mistake(
+    "one-mask-for-both-layers",
+    "One mask is drawn and used in both layers: unit i goes in both or in neither",
+    "How often does your code draw, and how many dropout layers are there?",
+    see="own",
+)
+def one_mask_for_both_layers(x, training, rate):
+    mask = tf.layers.dropout(tf.ones((tf.shape(x)[0], 300)), rate, training=training)
+    return network(x, lambda h: h * mask)
+
+
+@mistake(
     "scaled-again",
     "Fed False, the hidden layers are multiplied by a factor, and training has scaled them already",
     "Dropout divides by keep in training. What is left to do in evaluation?",
