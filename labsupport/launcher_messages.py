@@ -12,11 +12,10 @@ COMMANDS = [
     ("build", "lessons -> notebooks and keys; --check only compares"),
     ("grade", "grade submissions: grade SUBMISSIONS -o GRADES"),
     ("report", "rebuild the reports from stored verdicts: report GRADES"),
-    ("slides", "offline slide decks: slides [LESSON...] -o DIR"),
     ("release", "the student's bundle: release -o ZIP"),
     ("progress", "which exercises are solved so far"),
 ]
-CLI_COMMANDS = ("build", "grade", "report", "slides", "release", "progress")
+CLI_COMMANDS = ("build", "grade", "report", "release", "progress")
 
 # Every failure a user can meet: its exit code, and one sentence with what, where and what to do.
 # Codes start at 10 so that they cannot be mistaken for pytest's (0-5).
