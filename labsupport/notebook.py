@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -170,11 +169,10 @@ def _show(card: cards.Card) -> None:
 
 
 def _not_found(exercise: Exercise, namespace: Mapping[str, Any]) -> str:
-    names = [n for n in namespace if isinstance(n, str) and not n.startswith("_")]
-    near = difflib.get_close_matches(exercise.answer, names, n=1, cutoff=0.75)
+    near = exercises.names_like(exercise.answer, namespace)
     if near:
         return (
-            f"Looked for `{exercise.answer}` and did not find it, but there is `{near[0]}`. "
+            f"Looked for `{exercise.answer}` and did not find it, but there is `{near}`. "
             "Is the name misspelt?"
         )
     return (

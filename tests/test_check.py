@@ -135,6 +135,12 @@ def test_missing_answer_says_which_name_was_looked_for(shell):
     assert "Run the cell that defines it" in card["text/plain"]
 
 
+def test_the_answer_to_another_exercise_is_not_a_misspelling(shell):
+    (card,) = shell("def batch_norm_dense(x): return x", 'check("bn-conv")')
+    text = " ".join(card["text/plain"].split())
+    assert "misspelt" not in text and "Run the cell that defines it" in text
+
+
 def test_misspelt_name_is_pointed_at(shell):
     (card,) = shell("def standardise(x): return x", 'check("standardize")')
     text = " ".join(card["text/plain"].split())

@@ -111,6 +111,25 @@ def test_what_a_user_does_wrong_is_one_sentence(words, says, tmp_path):
     assert says in done.stderr and "Traceback" not in done.stderr
 
 
+def test_grades_do_not_go_among_the_submissions(tmp_path):
+    hand_in(tmp_path, "ann")
+    before = sorted(tmp_path.rglob("*"))
+    done = command("grade", tmp_path, "-o", f"{tmp_path}/.")
+    assert done.returncode == 1 and "name another folder with -o" in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_who_is_not_there_any_more_is_named(tmp_path):
+    folder, said = tmp_path / "submissions", []
+    for student in ("ann", "bob"):
+        hand_in(folder, student)
+    runner.grade(folder, tmp_path / "grades", seed=1, jobs=1)
+    shutil.rmtree(folder / "bob")
+    runner.grade(folder, tmp_path / "grades", jobs=1, say=said.append)
+    assert len(said) == 1 and said[0].startswith("Graded before, and not in ")
+    assert said[0].endswith("so not in the reports: bob.")
+
+
 def test_two_graders_do_not_share_a_folder(tmp_path):
     book = Gradebook(tmp_path)
     with book.lock(), pytest.raises(Locked, match="Another grader"), Gradebook(tmp_path).lock():
@@ -154,6 +173,29 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path):
     while left_over() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not left_over(), "a killed grader left processes behind"
+
+
+def test_who_kills_the_launcher_kills_the_grader(tmp_path):
+    hand_in(tmp_path / "submissions", "ann")
+    words = ["grade", tmp_path / "submissions", "-o", tmp_path / "grades"]
+    line = [sys.executable, "-m", "labsupport", *map(str, words)]
+    with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE) as launcher:
+        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children")
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "grades").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        (grader,) = map(int, children.read_text().split())
+        launcher.kill()
+        while _lives(grader) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not _lives(grader)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def left_over() -> list[str]:

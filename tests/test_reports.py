@@ -196,7 +196,9 @@ def table(path, encoding="utf-8") -> list[list[str]]:
 
 def test_a_class_has_all_reports(tmp_path):
     results = a_class()
-    assert write(tmp_path, results) == []
+    (said,) = write(tmp_path, results)
+    refused = sorted({r.student for r in results if r.status == "refused"})
+    assert said.startswith(f"Could not be graded, and has no points in the tables: {refused[0]},")
     there = {path.name for path in tmp_path.iterdir()}
     assert there == {"grades.csv", "class.html", "canvas.csv", "gradebook.db", "feedback"}
     pages = [p for p in (tmp_path / "feedback").rglob("*.html") if p.name != "index.html"]
@@ -604,7 +606,26 @@ def test_moodle_gets_one_worksheet_for_each_assignment(tmp_path):
     there = sorted(p.name for p in tmp_path.glob("moodle*"))
     assert there == [f"moodle-{lesson}.csv" for lesson in LESSONS]
     assert table(tmp_path / there[1])[1][:3] == ["Participant 90", "ann", "29"]
-    assert len(said) == 1 and said[0].endswith("bob.")
+    assert said[0].startswith("Not in moodle-*.csv") and said[0].endswith("missing): bob.")
+    assert said[1].startswith("moodle-*.csv is a worksheet for each lesson") and len(said) == 2
+
+
+def test_what_could_not_be_graded_has_no_points_anywhere(tmp_path):
+    bad = dict(status="refused", problem="Not JSON.", exercises=())
+    of_ann = replace(of_moodle("ann", 12), **bad)
+    number = replace(of_ann, ids={**of_ann.ids, "canvas_user_id": "7"})
+    said = write(tmp_path, [number, of_moodle("bob", 13)])[0]
+    assert said.startswith("Could not be graded, and has no points in the tables: ann. See")
+    assert table(tmp_path / "moodle.csv")[1][2:3] == [""]
+    assert table(tmp_path / "canvas.csv")[2][5:] == [""]
+    assert table(tmp_path / "grades.csv", "utf-8-sig")[1][:3] == ["ann", "0", ""]
+
+
+def test_moodle_is_not_said_to_lack_a_number_where_the_lesson_is_unknown(tmp_path):
+    lost = replace(of_moodle("ann", 12), lesson="", status="refused", problem="Of no lesson.")
+    said = write(tmp_path, [lost, of_moodle("bob", 13)])
+    assert "Not in moodle.csv (of no lesson that is known): ann." in said
+    assert not any("number is missing" in sentence for sentence in said)
 
 
 # ---------------------------------------------------------------- nbgrader

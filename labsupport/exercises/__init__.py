@@ -6,6 +6,7 @@ A lesson `NN_some_name` has its exercises in `exercises/some_name.py`, in a tupl
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import import_module
 
@@ -61,3 +62,13 @@ def find(exercise_id: str) -> Exercise:
     near = difflib.get_close_matches(str(exercise_id), known, n=1, cutoff=0.4)
     advice = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(known)}."
     raise UnknownExercise(f'There is no exercise "{str(exercise_id)[:60]}". {advice}')
+
+
+def names_like(answer: str, names: Iterable[str]) -> str:
+    """The one among `names` that may be the answer's, misspelt; "" if there is none.
+
+    What another exercise asks for is spelt as it is meant.
+    """
+    others = {exercise.answer for exercise in all_exercises().values()}
+    free = [n for n in names if type(n) is str and n[:1] != "_" and n not in others]
+    return next(iter(difflib.get_close_matches(answer, free[:2000], n=1, cutoff=0.75)), "")

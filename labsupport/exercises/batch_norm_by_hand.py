@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from labsupport.exercises.common import affine, batch, images, moments_fact, out_probe, pair
+from labsupport.exercises.common import (
+    affine,
+    batch,
+    images,
+    moments_fact,
+    out_probe,
+    pair,
+    spread_out,
+)
 from labsupport.observe import plain
 from labsupport.vocabulary import Case, Exercise, Odd, Part
 
@@ -27,8 +35,8 @@ def _dense_cases(rng: np.random.RandomState) -> list[Case]:
     constant = batch(rng, 5, 3)
     constant[:, 1] = constant[0, 1]
     return [
-        case("plain", f"{n} samples of {d} features", batch(rng, n, d), 1e-5),
-        case("wide", "fewer samples than features", batch(rng, 3, n), 1e-6),
+        case("plain", f"{n} samples of {d} features", spread_out(batch(rng, n, d), 0), 1e-6),
+        case("wide", "fewer samples than features", spread_out(batch(rng, 3, n), 0), 1e-6),
         case("large-eps", "a large ε", batch(rng, 6, 4, scale=0.6), rng.uniform(0.1, 0.3)),
         case("constant", "a feature that never varies", constant, 1e-3),
         case("one", "a batch of one sample", batch(rng, 1, 4), 1e-3),
@@ -65,14 +73,15 @@ DENSE = Exercise(
 def _image_cases(rng: np.random.RandomState, channels_last: bool) -> list[Case]:
     def case(case_id, title, m, c, p, q, eps):
         shape = (m, p, q, c) if channels_last else (m, c, p, q)
+        axes = (0, 1, 2) if channels_last else (0, 2, 3)
         x = images(rng, shape, axis=3 if channels_last else 1)
-        x = 0.15 * x if eps > 0.01 else x
+        x = 0.15 * x if eps > 0.01 else spread_out(x, axes)
         gamma, beta = affine(rng, c)
         return Case(case_id, title, dict(x=x, gamma=gamma, beta=beta, eps=eps))
 
     m, p = int(rng.randint(4, 6)), int(rng.randint(3, 5))
     return [
-        case("plain", "images wider than high", m, 3, p, p + 2, 1e-5),
+        case("plain", "images wider than high", m, 3, p, p + 2, 1e-6),
         case("as-wide", "images as wide as they have channels", 2, 4, 3, 4, 1e-6),
         case("as-high", "images as high as they have channels", 3, 4, 4, 2, 1e-6),
         case("large-eps", "a large ε", 3, 2, 4, 3, rng.uniform(0.1, 0.3)),

@@ -74,6 +74,13 @@ def images(rng: np.random.RandomState, shape: tuple[int, ...], axis: int) -> np.
     return centre + rng.uniform(1.0, 4.0, along) * (rng.randn(*shape) + 0.5 * rows)
 
 
+def spread_out(x: np.ndarray, axes: int | tuple[int, ...], least: float = 3.0) -> np.ndarray:
+    """x with a standard deviation over `axes` of at least this: then no small ε is to be seen."""
+    spread = x.std(axis=axes, keepdims=True)
+    mean = x.mean(axis=axes, keepdims=True)
+    return mean + (x - mean) * np.maximum(1.0, least / spread)
+
+
 def affine(rng: np.random.RandomState, d: int) -> tuple[np.ndarray, np.ndarray]:
     """gamma and beta of shape (d,): no gamma of 1, some negative; no beta of 0."""
     gamma = rng.uniform(0.5, 2.5, d) * np.where(np.arange(d) % 3 == 1, -1, 1)

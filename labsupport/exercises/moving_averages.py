@@ -150,7 +150,7 @@ def _predict_cases(rng: np.random.RandomState) -> list[Case]:
     large = case("large-eps", "a large ε", 5, 3, rng.uniform(0.8, 1.5))
     large.inputs["moving_var"][0] = 0.4  # one variance under ε
     return [
-        case("plain", f"{n} samples of {d} features", n, d, 1e-5),
+        case("plain", f"{n} samples of {d} features", n, d, 1e-6),
         large,
         case("still", "features that hardly vary", 4, 4, 1e-5, scale=0.005),
         case("alone", "a batch of one sample", 1, 4, 1e-6),
@@ -439,13 +439,14 @@ LAYER = Exercise(
 # ---------------------------------------------------------------- bn-warm-up
 
 #: (fraction, momentum), none of them within a tenth of a step of a whole number of steps, so that
-#: no rounding decides. `tests/test_moving_averages.py` proves it.
+#: no rounding decides. `tests/test_moving_averages.py` proves it. Whichever are drawn, in each part
+#: rounding to the nearest is a step short somewhere.
 _WARM_UPS = {
     "first": ("a small part of the way", ((0.2, 0.75), (0.25, 0.7), (0.2, 0.6))),
     "few": ("most of the way, a handful of steps", ((0.7, 0.85), (0.8, 0.9), (0.9, 0.8))),
     "some": ("more than half of the way", ((0.6, 0.9), (0.6, 0.95), (0.8, 0.98))),
     "slow": ("a momentum near 1", ((0.9, 0.99), (0.3, 0.99), (0.75, 0.995))),
-    "nearly": ("almost all the way", ((0.99, 0.9), (0.95, 0.9), (0.99, 0.97))),
+    "nearly": ("almost all the way", ((0.98, 0.9), (0.95, 0.9), (0.99, 0.97))),
 }
 
 

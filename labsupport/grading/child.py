@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import difflib
 import inspect
 import linecache
 import random
@@ -203,15 +202,14 @@ class Child:
     def do_find(self, message: dict) -> dict:
         self.answer = message["answer"]
         found = self.answer in self.names
-        near = []
+        near = ""
         if not found:
-            names = [n for n in self.names if isinstance(n, str) and not n.startswith("_")]
-            near = difflib.get_close_matches(self.answer, names[:2000], n=1, cutoff=0.75)
+            near = exercises.names_like(self.answer, self.names)
         return {
             "found": found,
             "value": self.names.get(self.answer),
             "handle": self.handle(self.names.get(self.answer)),
-            "near": near[0] if near else "",
+            "near": near,
         }
 
     def begin(self, case: dict) -> None:

@@ -39,7 +39,7 @@ def grade(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             trust=arguments.trust,
             scheduler=arguments.scheduler,
-            say=lambda line: print(line, flush=True),
+            say=tqdm.write,  # which leaves a progress bar whole
             bar=bar,
         )
     except sandbox.CannotIsolate as error:
@@ -68,11 +68,15 @@ def grade(arguments: argparse.Namespace) -> int:
     _write_reports(arguments.output, summary.results, facts)
     refused = sum(r.status == "refused" for r in summary.results)
     print(
-        f"{len(summary.results)} submissions: {summary.graded} graded in {seconds:.0f} s, "
-        f"{summary.unchanged} unchanged, {refused} that could not be read. Isolation: "
-        f"{facts['isolation']}. See {arguments.output / 'class.html'}."
+        f"{_count(len(summary.results), 'submission')}: {summary.graded} graded in "
+        f"{seconds:.0f} s, {summary.unchanged} unchanged; of all these {refused} could not be. "
+        f"Isolation: {facts['isolation']}. See {arguments.output / 'class.html'}."
     )
     return 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def report(grades: Path) -> int:
@@ -89,7 +93,7 @@ def report(grades: Path) -> int:
     except OSError as error:
         print(f"{error.filename or grades}: {error.strerror or error}.", file=sys.stderr)
         return 1
-    print(f"{len(results)} verdicts. See {grades / 'class.html'}.")
+    print(f"{_count(len(results), 'verdict')}. See {grades / 'class.html'}.")
     return 0
 
 

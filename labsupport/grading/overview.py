@@ -204,7 +204,11 @@ def _ranked(findings: Mapping[str, Finding]) -> list[Finding]:
 
 
 def _teach(views: Iterable[LessonView]) -> list[Finding]:
-    """What most students got wrong, one mistake counted once though it is made in two places."""
+    """What most students got wrong, one mistake counted once though it is made in two places.
+
+    Of those that equally many made, first what is made in most exercises, then in the course's
+    order.
+    """
     merged: dict[str, Finding] = {}
     for view in views:
         for exercise in view.exercises.values():
@@ -212,7 +216,7 @@ def _teach(views: Iterable[LessonView]) -> list[Finding]:
                 one = merged.setdefault(mistake.text, Finding(mistake.text, mistake.question))
                 one.who.update(mistake.who)
                 one.where[exercise.id] += mistake.count
-    return _ranked(merged)[:TO_TEACH]
+    return sorted(merged.values(), key=lambda f: (-f.count, -len(f.where)))[:TO_TEACH]
 
 
 def _hardest(views: Iterable[LessonView]) -> ExerciseView | None:

@@ -209,21 +209,25 @@ def _with_needed_demos(setup: list[_Cell], cells: list[_Cell], remarks: list[str
             if cell.kind != "aside" or not there or there[0].kind == "aside":
                 there.append(cell)
     waiting = [cell for cell in cells if cell.kind == "answer"]
-    needed: set[int] = set()
+    needed: dict[int, set[str]] = {}
     while waiting:
         for name in waiting.pop().wants - have:
             have.add(name)
             for cell in givers.get(name, ()):
                 if cell.kind != "answer":
                     waiting.append(cell)
-                    needed.add(cell.number)
+                    needed.setdefault(cell.number, set()).add(name)
     run = []
     for cell in cells:
         if cell.kind != "aside":
             run.append(cell)
         elif cell.number in needed:
             run.append(replace(cell, kind="added"))
-            remarks.append(f"Cell {cell.number} was run too: an answer uses what it defines.")
+            names = ", ".join(f"`{name[:40]}`" for name in sorted(needed[cell.number])[:5])
+            remarks.append(
+                f"Cell {cell.number} was run too, since only it gives {names}, which an answer "
+                "uses. Does the answer have an argument for that, of another name?"
+            )
     return run
 
 

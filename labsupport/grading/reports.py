@@ -32,7 +32,8 @@ def write_all(
     tables.write_grades(grades / "grades.csv", students, lessons)
     feedback.write(grades, students, addresses)
     overview.write(grades / "class.html", students, lessons, addresses, facts or {})
-    said = tables.write_canvas(grades / "canvas.csv", students, lessons)
+    said = tables.not_graded(students)
+    said += tables.write_canvas(grades / "canvas.csv", students, lessons)
     said += tables.write_moodle(grades, students, lessons)
     return said + _write_gradebook(grades / "gradebook.db", students, lessons)
 

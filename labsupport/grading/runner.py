@@ -182,6 +182,8 @@ def grade(
     `gradebook.Locked`, Interrupted; each says what to do.
     """
     limits = limits or sandbox.Limits()
+    if path.resolve() == grades.resolve():
+        raise reading.CannotRead(f"{grades} holds the submissions: name another folder with -o.")
     found = reading.find(path)
     with contextlib.ExitStack() as stack:
         grades.mkdir(parents=True, exist_ok=True)
@@ -192,9 +194,12 @@ def grade(
         summary = Summary()
         todo: list[tuple[reading.Found, str]] = []
         unreadable: list[Submission] = []
+        places: set[tuple[str, str, str]] = set()
         for item in found:
             submission = reading.load(item)
-            before = known.get((submission.student, submission.lesson, submission.source))
+            place = (submission.student, submission.lesson, submission.source)
+            places.add(place)
+            before = known.get(place)
             if before is not None and _still_holds(before, submission, seed):
                 summary.results.append(before)
                 summary.unchanged += 1
@@ -202,6 +207,10 @@ def grade(
                 unreadable.append(submission)
             else:
                 todo.append((item, submission.lesson))
+        gone = sorted({student for student, _, _ in known.keys() - places})
+        if gone:
+            names = ", ".join(gone[:20]) + (f" and {len(gone) - 20} more" if gone[20:] else "")
+            say(f"Graded before, and not in {path} any more, so not in the reports: {names}.")
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
         store = grades / ".keys"
         wanted = jobs if todo and not fresh.stored(todo[0][1], seed, store) else len(todo)

@@ -18,7 +18,10 @@ MOODLE_HEADER = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modi
 
 
 def write_grades(path: Path, students: Students, lessons: Lessons) -> None:
-    """A row per student. Empty: not handed in. Excel needs the byte order mark for names."""
+    """A row per student. Empty: not handed in, or not to be graded, as `problems` says.
+
+    Excel needs the byte order mark for names.
+    """
     total = sum(sum(points.values()) for points in lessons.values())
     header = ["student", f"total ({total})"]
     for lesson, points in lessons.items():
@@ -32,7 +35,7 @@ def write_grades(path: Path, students: Students, lessons: Lessons) -> None:
             if lesson not in own:
                 row += [""] * (1 + len(points))
                 continue
-            row.append(own[lesson].points)
+            row.append(_points(own[lesson]))
             got = {e.id: e.points for e in own[lesson].exercises}
             row += [got.get(id, "") for id in points]
         late = [r.lesson or r.source for r in results if r.ids.get("late") == "yes"]
@@ -67,7 +70,7 @@ def write_canvas(path: Path, students: Students, lessons: Lessons) -> list[str]:
         ["Points Possible", "", *empty, *[sum(points.values()) for points in lessons.values()]],
     ]
     for student, number in sure.items():
-        own = {r.lesson: r.points for r in students[student]}
+        own = {r.lesson: _points(r) for r in students[student]}
         points = [own.get(lesson, "") for lesson in lessons]
         rows.append([_canvas_name(students[student], number), number, *empty, *points])
     put(path, _csv(rows))
@@ -105,12 +108,13 @@ def write_moodle(folder: Path, students: Students, lessons: Lessons) -> list[str
     for old in folder.glob("moodle*.csv"):
         if old.name not in wanted and _is_worksheet_of_ours(old):
             old.unlink()
+    path = folder / ("moodle-*.csv" if len(found) > 1 else "moodle.csv")
     for lesson, own in found.items():
         most = sum(lessons[lesson].values())
         rows = [
             MOODLE_HEADER,
             *[
-                [f"Participant {n}", cell(r.ids.get("name", student)), r.points, most, "-"]
+                [f"Participant {n}", cell(r.ids.get("name", student)), _points(r), most, "-"]
                 for n, (student, r) in sorted(own.items(), key=lambda item: int(item[0]))
             ],
         ]
@@ -120,14 +124,35 @@ def write_moodle(folder: Path, students: Students, lessons: Lessons) -> list[str
         r.ids.get("moodle_participant") for own in students.values() for r in own
     ):
         return []
-    missing = {
-        student: results
+    without = {
+        student
         for student, results in students.items()
         if any(r.lesson and (student, r.lesson) not in matched for r in results)
-        or not any(r.lesson for r in results)
     }
-    there = set(students) - set(missing)
-    return _left_out(folder / "moodle.csv", students, there, "Moodle's number is missing")
+    unknown = {s for s, results in students.items() if not any(r.lesson for r in results)}
+    said = _left_out(path, students, set(students) - without, "Moodle's number is missing")
+    said += _left_out(path, students, set(students) - unknown, "of no lesson that is known")
+    if len(found) > 1:
+        said.append(
+            f"{path.name} is a worksheet for each lesson, since Moodle's belong to one assignment "
+            "each. Where all lessons are one assignment there, grades.csv has the totals."
+        )
+    return said
+
+
+def _points(result: Result) -> int | str:
+    """Empty where nothing was graded: what that means, a person decides."""
+    return result.points if result.status == "graded" else ""
+
+
+def not_graded(students: Students) -> list[str]:
+    """Who handed in what could not be graded, as a sentence."""
+    left = [s for s, results in students.items() if any(r.status != "graded" for r in results)]
+    if not left:
+        return []
+    return [
+        f"Could not be graded, and has no points in the tables: {_names(left)}. See class.html."
+    ]
 
 
 def _is_worksheet_of_ours(path: Path) -> bool:
@@ -140,11 +165,13 @@ def _is_worksheet_of_ours(path: Path) -> bool:
 
 
 def _left_out(path: Path, students: Students, there: set[str], why: str) -> list[str]:
-    left = [one_line(student, 60) for student in students if student not in there]
-    if not left:
-        return []
-    more = f" and {len(left) - 20} more" if len(left) > 20 else ""
-    return [f"Not in {path.name} ({why}): {', '.join(left[:20])}{more}."]
+    left = [student for student in students if student not in there]
+    return [f"Not in {path.name} ({why}): {_names(left)}."] if left else []
+
+
+def _names(students: Sequence[str]) -> str:
+    more = f" and {len(students) - 20} more" if len(students) > 20 else ""
+    return ", ".join(one_line(student, 60) for student in students[:20]) + more
 
 
 def cell(text: str) -> str:

@@ -14,14 +14,14 @@ centred = x - x.mean(axis=0)
 
 mistake(
     "passes-too",
-    "The impostor passes on `x_shows` too",
+    "The impostor passes on `x_shows`",
     "Multiplying a batch by 100 multiplies its variance by 100². What else can you change in it?",
     see="tried by a first reader",
 )((centred, 100 * centred))
 
 mistake(
     "caught-too",
-    "The impostor is caught on `x_hides` too",
+    "The impostor is caught on `x_hides`",
     "For which mean of the data is the impostor's variance right?",
     see="tried by a first reader",
 )((x + 30, x + 50))
