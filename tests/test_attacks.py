@@ -218,6 +218,21 @@ def test_hidden_inputs_cannot_be_carried_out(box, carrier):
     assert result.points == 0
 
 
+@pytest.mark.parametrize("how", ["a name", "what looks for names"])
+def test_a_name_that_is_nearly_an_answers_tells_nothing_of_hidden_inputs(box, how):
+    said = "'batch_norm_conv' + str(x[0, 0]).replace('.', '_').replace('-', 'm')"
+    code = {
+        "a name": f"globals().setdefault({said}, 1)",
+        "what looks for names": f"said = {said}; import difflib; "
+        "difflib.get_close_matches = lambda *a, **k: [said]",
+    }[how]
+    result = graded(box, NUMPY, answer(code, "return x"))
+    first = fresh.hidden_cases(exercises.find("bn-dense"), key_of(NUMPY).seed)[0].inputs["x"][0, 0]
+    digits = str(first).replace("-", "").replace(".", "")[:6]
+    assert "There is no `batch_norm_conv`" in told(result)
+    assert digits not in re.sub(r"[^0-9]", "", told(result))
+
+
 LOOKED_FOR = """\
 import labsupport, os, sys
 found = []
@@ -269,7 +284,7 @@ def what_it_gives(box, source: str, lesson: str = NUMPY):
         cells = [(c.name, c.source) for c in a_program(lesson, source).cells]
         session.run(cells, 30, 60)
         _found, value, _handle, _near = session.find("batch_norm_dense")
-        session._case = {"number": 0, "seconds": 30}
+        session._case = {"number": 0, "seconds": 30, "answer": "batch_norm_dense"}
         session._until = time.monotonic() + 30
         return value(1.0, 2.0, 3.0, 4.0)
 
@@ -416,6 +431,32 @@ def test_memory_that_forks_could_share_counts(box):
     hog += "    import time; time.sleep(1)"
     result = graded(box, NUMPY, answer(hog), limits=replace(LIMITS, memory=1 << 29))
     assert "more memory than it may" in parts(result, "bn-dense")[0].message
+
+
+def test_what_the_kernel_keeps_for_sockets_is_limited(box):
+    hog = """\
+import os, socket, time
+for _ in range(9):
+    if os.fork():
+        continue
+    kept = []
+    try:
+        while True:
+            kept += socket.socketpair()
+    except OSError:
+        time.sleep(4)
+        os._exit(0)
+time.sleep(4)
+"""
+    result = graded(box, NUMPY, answer(*hog.splitlines()))
+    assert "had more files open than it may" in parts(result, "bn-dense")[0].message
+
+
+def test_a_socket_keeps_no_more_than_usual(box):
+    ask = "s = socket.socketpair()[0]\n{}size = s.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)\n"
+    ask = f"import socket\n{ask}def batch_norm_dense(*_): return float(size)"
+    grow = "try: s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 19)\nexcept OSError: pass\n"
+    assert what_it_gives(box, ask.format(grow)) == what_it_gives(box, ask.format(""))
 
 
 @pytest.mark.parametrize(

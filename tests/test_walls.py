@@ -136,6 +136,10 @@ PROCESSES = {
     "priority": "os.setpriority(os.PRIO_PROCESS, SERVER, 19)",
     "priority of a user's": "asked_nobody(lambda: os.setpriority(os.PRIO_USER, NOBODY, 19))",
     "cores": "os.sched_setaffinity(SERVER, {0})",
+    "hold a file": "fcntl.fcntl(os.open('held', os.O_CREAT), 1024, 0)",
+    "see what others have read": "os.preadv(os.open('/etc/passwd' if os.path.exists("
+    "'/etc/passwd') else sys.executable, 0), [bytearray(9)], 0, os.RWF_NOWAIT)",
+    "its own core": "os.sched_setaffinity(0, os.sched_getaffinity(0))",
     "scheduling": "os.sched_setscheduler(SERVER, os.SCHED_BATCH, os.sched_param(0))",
     "its own visibility": "libc.prctl(4, 0, 0, 0, 0) and 1/0; in_namespace()",
 }

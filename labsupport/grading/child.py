@@ -11,7 +11,8 @@ go as frames (see wire.py), on a channel to the grader and on one to the prober,
     {"do": "graph", "of": number, "seed", "grown"}    a graph to build on, or what has come to it
     {"do": "py_func", "token", "arguments"}    a function that the answer's graph calls
     {"do": "line", "name"}          the student's line that made an operation
-    with any, "begin": {"number", "seconds"}  a case begins: its number, and how long it may take
+    with any, "begin": {"number", "seconds", "answer"}    a case begins: its number, how long it may
+        take, and the name of what is tried
     {"do": "key", "exercise", "seed", "cells", "mistakes", "name"}    of the solved lesson: see
         keymaker.py
 
@@ -217,7 +218,7 @@ class Child:
         np.random.set_bit_generator(np.random.MT19937())
         np.random.seed(case["number"])
         random.seed(case["number"])
-        self.until = time.monotonic() + case["seconds"]
+        self.until, self.answer = time.monotonic() + case["seconds"], case["answer"]
 
     def do_call(self, message: dict) -> dict:
         arguments, named = message["arguments"], message["named"]

@@ -41,7 +41,7 @@ class Session:
         self._here: list[Any] = []
         self._there: dict[int, RemoteObject] = {}
         self._until = 0.0
-        self._case: dict[str, float] | None = None  # begins with the next question
+        self._case: dict[str, Any] | None = None  # begins with the next question
 
     # ------------------------------------------------------------ cells and answers
 
@@ -109,7 +109,7 @@ class Session:
         """What `observe.observe_case` returns."""
         self._until = time.monotonic() + seconds + self.grace
         self.note = ""
-        self._case = {"number": number, "seconds": seconds}
+        self._case = {"number": number, "seconds": seconds, "answer": exercise.answer}
         seen = observe_case(exercise, answer, case, number, seconds + self.grace)
         if self.broken is not None:
             raise self.broken

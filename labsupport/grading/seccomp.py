@@ -90,9 +90,11 @@ ALL = 0xFFFFFFFF
 CLONE_NEW = 0x7E020000  # every kind of namespace
 AF_UNIX, SOCK_STREAM, SOCK_SEQPACKET, SOCK_KIND = 1, 1, 5, 0xF
 O_ACCMODE, O_TRUNC = 0o3, 0o1000
-#: fcntl: who gets a file's signals, and which; notes and leases on files of others.
-F_OWNERS = (8, 10, 15, 1024, 1026)
-SCHEDULING = ("affinity", "scheduler", "param", "attr")
+#: fcntl: who gets a file's signals, and which; leases on files of others, and notes on folders.
+F_OWNERS, F_HOLDERS = (8, 10, 15), (1024, 1026)
+SCHEDULING = ("scheduler", "param", "attr")
+RWF_NOWAIT = 0x8
+BUFFERS = (7, 8, 32, 33)  # how much the kernel keeps for a socket, to send and to be read
 #: ioctl: is it a terminal, how large; how much can be read; blocking; closing on exec.
 IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 
@@ -132,8 +134,15 @@ def rules(mode: str, abi: int = 0, pid: int = 0) -> dict[str, Rule]:
     found = dict.fromkeys(_names(USUAL), ALLOWED)
     found["clone"] = (only(0, 0, mask=CLONE_NEW),)
     found["socket"] = (only(0, AF_UNIX, error=errno.EOPNOTSUPP),)
+    found["sched_setaffinity"] = errno.EPERM  # the other cores are for others
+    # What an earlier run has read must not be seen in what is kept in memory of a file.
+    found["preadv2"] = (never(5, RWF_NOWAIT, mask=RWF_NOWAIT, error=errno.EOPNOTSUPP),)
+    found |= {"fadvise64": 0, "readahead": 0, "mincore": ABSENT}
+    found["fcntl"] = (never(1, *F_HOLDERS),)
     if mode == "bubblewrap":
-        return found | dict.fromkeys(_names(MARKS + "," + LABELS + "," + REACHING), ALLOWED)
+        found |= dict.fromkeys(_names(MARKS + "," + LABELS + "," + REACHING), ALLOWED)
+        found["setsockopt"] = (never(2, *BUFFERS, error=0),)
+        return found
     found["socket"] = errno.EOPNOTSUPP
     found["socketpair"] = (  # the kinds that cannot be sent elsewhere by address
         only(0, AF_UNIX, error=errno.EOPNOTSUPP),
@@ -142,7 +151,7 @@ def rules(mode: str, abi: int = 0, pid: int = 0) -> dict[str, Rule]:
     for name in ("prlimit64", *(f"sched_set{w}" for w in SCHEDULING)):
         found[name] = (only(0, 0),)  # oneself
     found["setpriority"] = (only(0, 0), only(1, 0))
-    found["fcntl"] = (never(1, *F_OWNERS),)
+    found["fcntl"] = (never(1, *F_OWNERS, *F_HOLDERS),)
     found["ioctl"] = (only(1, *IOCTLS, error=errno.ENOTTY),)
     found["prctl"] = (never(0, PR_SET_DUMPABLE),)  # the warm process counts its open files
     found |= dict.fromkeys(_names(MARKS), 0)

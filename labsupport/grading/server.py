@@ -34,6 +34,7 @@ NEW_REST = NEW_MOUNT | 0x02000000 | 0x04000000 | 0x08000000 | 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
 NICENESS = 5  # of submissions: so that this process is heard among a hundred of theirs
 WATCH = 0.05  # seconds between two looks at memory
+MAX_OPEN = 3000  # files of a submission's processes together; a socket may hold 0.4 MB
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -196,6 +197,8 @@ class Submission:
     def takes_too_much(self) -> bool:
         """Whether it has to be stopped: from this no limit of the kernel's keeps it."""
         self.memory = memory_used(self.mode) > self.limits["memory"]
+        if open_files(self.mode) > MAX_OPEN:
+            self.excess = "had more files open than it may"
         if self.mode == "landlock" and not self.memory:
             self.looks += 1  # some cost more than others
             below = descendants()
@@ -277,6 +280,15 @@ def memory_used(mode: str) -> int:
     """
     pids = others() if mode == "bubblewrap" else descendants()
     return sum(max(0, _anonymous(pid) - OWN_MEMORY) for pid in pids)
+
+
+def open_files(mode: str) -> int:
+    """How many files and sockets its processes have open: the kernel keeps what is sent to them."""
+    count = 0
+    for pid in others() if mode == "bubblewrap" else descendants():
+        with contextlib.suppress(OSError):  # of one that is ending nobody may see them
+            count += len(os.listdir(f"/proc/{pid}/fd"))
+    return count
 
 
 def others() -> list[int]:

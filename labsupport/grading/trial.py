@@ -184,9 +184,12 @@ def in_one_process(
             tried.cells[number] = trouble
         if trouble is not None and trouble.kind == "slow":
             tried.events.append(f"{program.cells[number].name}: {trouble.text}")
-    for e in todo:
+    answers = []
+    for e in todo:  # all of them before a case is seen: what is near a name is told to the student
         at.append(e)
-        found, value, handle, near = session.find(e.answer)
+        answers.append(session.find(e.answer))
+    for e, (found, value, handle, near) in zip(todo, answers, strict=True):
+        at.append(e)
         if not found:
             tried.absent[e.id] = near
             continue
