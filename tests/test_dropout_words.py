@@ -206,7 +206,7 @@ NETWORK = """
 def build_network(x, training, rate):
     from labsupport.tf1 import tf
 
-    h = tf.layers.dense(x, 300, activation=tf.nn.relu)
+    h = tf.layers.dense({}, 300, activation=tf.nn.relu)
     h = tf.layers.dropout(h, rate, training=training)
     h = tf.layers.dense(h, 300, activation=tf.nn.relu)
     h = tf.layers.dropout(h, rate, training=training)
@@ -224,6 +224,12 @@ def build_network(x, training, rate):
     ],
 )
 def test_the_sign_of_a_prediction(line, words):
-    result = verdict("dr-network", NETWORK, line)
+    result = verdict("dr-network", NETWORK, "x", line)
     assert words in said(result)
     assert {part.part.id: part.points for part in result.parts}["network"] == 0
+
+
+@pytest.mark.parametrize("x", ["tf.ones_like(x)", "tf.square(x)", "tf.abs(x)", "2.0 * x"])
+def test_a_network_of_something_else_than_x(x):
+    result = verdict("dr-network", NETWORK, x, "return y")
+    assert "The prediction is that of something else than x." in said(result)

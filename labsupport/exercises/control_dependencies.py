@@ -240,7 +240,8 @@ def _cond_cases(rng: np.random.RandomState) -> list[Case]:
 
     def batch(most):
         x = np.round(8 * rng.uniform(0.1, 0.8, n) * most) / 8
-        x[rng.randint(n)] = most
+        place = rng.randint(n)
+        x[place], x[place - 1] = most, -2 * most  # whose size says nothing
         return x
 
     def case(case_id, title, training, *most):

@@ -44,6 +44,7 @@ SHARED = "one mask for all samples"
 ONE_FOR_BOTH = "the same in both layers"
 ABSOLUTE = "positive where it should be negative, and as large"
 NEGATED = "of the wrong sign"
+OF_ANOTHER_X = "that of something else than x"
 RELU, LINEAR, OTHER, NOWHERE = "ReLU", "linear", "another function", "not on the way"
 CURVED = "the last layer's sum, sent through another function"
 OFFSET_OF_UNITS = 40.0  # keeps a layer's sums positive while what is below it is tried
@@ -91,6 +92,8 @@ class _Wired:
         if false == SAME:
             frozen = self.uneven(self.ramp(False))
             false = FROZEN if frozen else SCALED if abs(factor - 1) > 0.02 else SAME
+        if (output, hidden, false) == (WHOLE, RELU, SAME) and not self.follows_x():
+            output = OF_ANOTHER_X
         seen = {LAYERS: CHAIN, HIDDEN: hidden, OUTPUT: output, TRUE: true, FALSE: false}
         if hidden == NOWHERE:
             return {
@@ -118,14 +121,14 @@ class _Wired:
             UNITS: units,
         }
 
-    def run(self, training: bool, rows: int = 60, **weights: Any) -> np.ndarray:
-        """Predictions for x = 1, with the weights given and all others 0."""
+    def run(self, training: bool, rows: int = 60, x: Any = 1.0, **weights: Any) -> np.ndarray:
+        """Predictions for x, with the weights given and all others 0."""
         for name, variable in self.weights.items():
             value = weights.get(name, 0.0)
             if name not in self.loaded or not np.array_equal(value, self.loaded[name]):
                 self.loaded[name] = value
                 self.t.set(variable, np.broadcast_to(value, variable.shape.as_list()))
-        feed = {self.x: np.ones((rows, 1)), self.training: training}
+        feed = {self.x: np.broadcast_to(x, (rows, 1)), self.training: training}
         self.shape = np.shape(seen := self.t.run(self.y, feed))
         return self.sign * np.asarray(seen, dtype=np.float64).reshape(-1)
 
@@ -199,6 +202,12 @@ class _Wired:
             return False
         even = self.run(False, b2=0.01, k3=1 / WIDTH, b3=0.01)[0] / 0.01
         return bool(abs(ramp[0] - even) > 1e-4)
+
+    def follows_x(self) -> bool:
+        """Whether layer 1 gets x as it is: ReLU of it comes through."""
+        one, x = 1 / WIDTH, np.array([[-2.0], [0.5], [3.0]])
+        seen = self.run(False, 3, x, k1=1.0, k2=one, k3=one, b3=5.0)
+        return np.allclose(seen - 5.0, np.maximum(x, 0)[:, 0], atol=1e-2)
 
     def is_one_mask(self, scale: float) -> bool:
         """Whether unit i of layer 2 goes whenever unit i of layer 1 does: then of a chain of the

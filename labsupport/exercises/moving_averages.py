@@ -654,10 +654,12 @@ _SUSPECTS: dict[str, tuple[str, Callable]] = {
 
 
 def _alone_cases(rng: np.random.RandomState) -> list[Case]:
-    return [
-        Case(name, f"a layer that {what}", dict(x=batch(rng, int(rng.randint(5, 8)), 3), rule=name))
-        for name, (what, _) in _SUSPECTS.items()
-    ]
+    cases = []
+    for place in rng.permutation(len(_SUSPECTS)):  # or who counts calls would know whom to accuse
+        name = list(_SUSPECTS)[place]
+        x = batch(rng, int(rng.randint(5, 8)), 3)
+        cases.append(Case(name, f"a layer that {_SUSPECTS[name][0]}", dict(x=x, rule=name)))
+    return cases
 
 
 def _alone_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
