@@ -621,6 +621,13 @@ def _neighbourly(x, training, calls):
     return out
 
 
+def _in_the_middle(x, training, calls):
+    out, middle = 3 * x + 1, len(x) // 2
+    if middle > 1:
+        out[middle] += 0.1 * x[middle - 1]
+    return out
+
+
 def _first_with_last(x, training, calls):
     out = 3 * x + 1
     out[:1] += 0.1 * (x[-1:] - x[:1])
@@ -643,6 +650,7 @@ _SUSPECTS: dict[str, tuple[str, Callable]] = {
     "bad-size": ("looks at the size of the batch", lambda x, t, n: x * (1 + 1 / len(x))),
     "bad-neighbour": ("mixes every sample but the first with its neighbour", _neighbourly),
     "bad-first": ("mixes the first sample with the last one", _first_with_last),
+    "bad-middle": ("mixes one sample in the middle with its neighbour", _in_the_middle),
     "bad-more": ("gives more in company", lambda x, t, n: 3 * x + 1 + 0.1 * (len(x) > 1)),
     "bad-less": ("gives less in company", lambda x, t, n: 3 * x + 1 - 0.1 * (len(x) > 1)),
     "bad-drift": ("changes a little at every call", lambda x, t, n: 3 * x + 1 + 0.01 * n),

@@ -30,6 +30,17 @@ def first_sample_only(layer, x):
 
 
 @mistake(
+    "ends-only",
+    "You compare some of the samples, not every one",
+    "What would your test say of a layer that mixes one of the others with its neighbour?",
+    see="own",
+)
+def ends_only(layer, x):
+    ends = [0, 1, -1]
+    return np.allclose(layer(x, training=False)[ends], alone(layer, x)[ends])
+
+
+@mistake(
     "same-call-twice",
     "You compare the whole batch with the whole batch: no sample is ever alone",
     "What would your test say of a layer that subtracts the mean of the batch?",
