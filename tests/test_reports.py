@@ -611,14 +611,14 @@ def test_moodle_gets_one_worksheet_for_each_assignment(tmp_path):
 
 
 def test_what_could_not_be_graded_has_no_points_anywhere(tmp_path):
-    bad = dict(status="refused", problem="Not JSON.", exercises=())
+    bad = dict(status="refused", problem="Not JSON.")
     of_ann = replace(of_moodle("ann", 12), **bad)
     number = replace(of_ann, ids={**of_ann.ids, "canvas_user_id": "7"})
     said = write(tmp_path, [number, of_moodle("bob", 13)])[0]
     assert said.startswith("Could not be graded, and has no points in the tables: ann. See")
     assert table(tmp_path / "moodle.csv")[1][2:3] == [""]
     assert table(tmp_path / "canvas.csv")[2][5:] == [""]
-    assert table(tmp_path / "grades.csv", "utf-8-sig")[1][:3] == ["ann", "0", ""]
+    assert set(table(tmp_path / "grades.csv", "utf-8-sig")[1][2:-2]) == {""}
 
 
 def test_moodle_is_not_said_to_lack_a_number_where_the_lesson_is_unknown(tmp_path):

@@ -36,6 +36,12 @@ def one_line(text: str, limit: int = MAX_TEXT) -> str:
     return printable(_without_towers(line), limit)
 
 
+def name_list(students: Sequence[str]) -> str:
+    """The names of students for a sentence; of many, the first."""
+    more = f" and {len(students) - 20} more" if len(students) > 20 else ""
+    return ", ".join(one_line(student, 60) for student in students[:20]) + more
+
+
 def code_line(text: str) -> str:
     return printable(_without_towers(text[:MAX_LINE]).expandtabs(4).rstrip(), MAX_LINE)
 

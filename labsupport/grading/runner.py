@@ -209,7 +209,9 @@ def grade(
                 todo.append((item, submission.lesson))
         gone = sorted({student for student, _, _ in known.keys() - places})
         if gone:
-            names = ", ".join(gone[:20]) + (f" and {len(gone) - 20} more" if gone[20:] else "")
+            from labsupport.grading.paper import name_list  # not for every lane
+
+            names = name_list(gone)
             say(f"Graded before, and not in {path} any more, so not in the reports: {names}.")
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
         store = grades / ".keys"

@@ -196,15 +196,15 @@ class Submission:
 
     def takes_too_much(self) -> bool:
         """Whether it has to be stopped: from this no limit of the kernel's keeps it."""
-        self.memory = memory_used(self.mode) > self.limits["memory"]
-        if open_files(self.mode) > MAX_OPEN:
+        pids = others() if self.mode == "bubblewrap" else descendants()
+        self.memory = memory_used(pids) > self.limits["memory"]
+        if open_files(pids) > MAX_OPEN:
             self.excess = "had more files open than it may"
         if self.mode == "landlock" and not self.memory:
             self.looks += 1  # some cost more than others
-            below = descendants()
-            if quarters.tasks(below) > len(self.first) * self.limits["processes"]:
+            if quarters.tasks(pids) > len(self.first) * self.limits["processes"]:
                 self.excess = "had more processes than it may"
-            size, count = quarters.used(OWN["folder"], below, deleted=self.looks % 10 == 0)
+            size, count = quarters.used(OWN["folder"], pids, deleted=self.looks % 10 == 0)
             if size > self.limits["file"] or count > quarters.MAX_FILES:
                 self.excess = "wrote more than it may"
         return self.memory or bool(self.excess)
@@ -272,20 +272,19 @@ def descendants() -> list[int]:
     return found
 
 
-def memory_used(mode: str) -> int:
+def memory_used(pids: list[int]) -> int:
     """Bytes that the submission's processes have for themselves, at the least.
 
     Of each, what it has beyond all that it can share with this process. Pages that its own forks
     share count for each of them.
     """
-    pids = others() if mode == "bubblewrap" else descendants()
     return sum(max(0, _anonymous(pid) - OWN_MEMORY) for pid in pids)
 
 
-def open_files(mode: str) -> int:
-    """How many files and sockets its processes have open: the kernel keeps what is sent to them."""
+def open_files(pids: list[int]) -> int:
+    """How many files and sockets processes have open: the kernel keeps what is sent to them."""
     count = 0
-    for pid in others() if mode == "bubblewrap" else descendants():
+    for pid in pids:
         with contextlib.suppress(OSError):  # of one that is ending nobody may see them
             count += len(os.listdir(f"/proc/{pid}/fd"))
     return count

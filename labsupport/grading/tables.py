@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labsupport.grading.paper import lesson_title, one_line, put, safe_names
+from labsupport.grading.paper import lesson_title, name_list, one_line, put, safe_names
 from labsupport.grading.records import Result
 
 Students = Mapping[str, Sequence[Result]]
@@ -36,7 +36,8 @@ def write_grades(path: Path, students: Students, lessons: Lessons) -> None:
                 row += [""] * (1 + len(points))
                 continue
             row.append(_points(own[lesson]))
-            got = {e.id: e.points for e in own[lesson].exercises}
+            graded = own[lesson].exercises if own[lesson].status == "graded" else ()
+            got = {e.id: e.points for e in graded}
             row += [got.get(id, "") for id in points]
         late = [r.lesson or r.source for r in results if r.ids.get("late") == "yes"]
         said = [f"{r.lesson or r.source}: {r.problem}" for r in results if r.problem]
@@ -151,7 +152,7 @@ def not_graded(students: Students) -> list[str]:
     if not left:
         return []
     return [
-        f"Could not be graded, and has no points in the tables: {_names(left)}. See class.html."
+        f"Could not be graded, and has no points in the tables: {name_list(left)}. See class.html."
     ]
 
 
@@ -166,12 +167,7 @@ def _is_worksheet_of_ours(path: Path) -> bool:
 
 def _left_out(path: Path, students: Students, there: set[str], why: str) -> list[str]:
     left = [student for student in students if student not in there]
-    return [f"Not in {path.name} ({why}): {_names(left)}."] if left else []
-
-
-def _names(students: Sequence[str]) -> str:
-    more = f" and {len(students) - 20} more" if len(students) > 20 else ""
-    return ", ".join(one_line(student, 60) for student in students[:20]) + more
+    return [f"Not in {path.name} ({why}): {name_list(left)}."] if left else []
 
 
 def cell(text: str) -> str:
