@@ -220,17 +220,16 @@ def test_hidden_inputs_cannot_be_carried_out(box, carrier):
 
 @pytest.mark.parametrize("how", ["a name", "what looks for names"])
 def test_a_name_that_is_nearly_an_answers_tells_nothing_of_hidden_inputs(box, how):
-    said = "'batch_norm_conv' + str(x[0, 0]).replace('.', '_').replace('-', 'm')"
+    kept = "kept = globals().setdefault('kept', f'{abs(x[0, 0]):.4f}'.replace('.', '_'))"
     code = {
-        "a name": f"globals().setdefault({said}, 1)",
-        "what looks for names": f"said = {said}; import difflib; "
-        "difflib.get_close_matches = lambda *a, **k: [said]",
+        "a name": "globals()['batch_norm_conv' + kept] = 1",
+        "what looks for names": "import difflib; "
+        "difflib.get_close_matches = lambda *a, **k: ['batch_norm_conv' + kept]",
     }[how]
-    result = graded(box, NUMPY, answer(code, "return x"))
+    result = graded(box, NUMPY, answer(kept, code, "return x"))
     first = fresh.hidden_cases(exercises.find("bn-dense"), key_of(NUMPY).seed)[0].inputs["x"][0, 0]
-    digits = str(first).replace("-", "").replace(".", "")[:6]
     assert "There is no `batch_norm_conv`" in told(result)
-    assert digits not in re.sub(r"[^0-9]", "", told(result))
+    assert f"{abs(first):.4f}".replace(".", "_") not in told(result)
 
 
 LOOKED_FOR = """\
