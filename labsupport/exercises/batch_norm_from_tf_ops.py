@@ -17,9 +17,10 @@ POPULATION = ("pop_mean", "pop_var")
 
 #: TensorFlow computes in float32, and its sums run in an order of their own.
 PRECISION = dict(rtol=1e-3, atol=1e-4)
-WIDE = 10.0  # spreads beside which an ordinary ε is nothing
-TINY = 0.01  # spreads beside which even a small ε shows
+WIDE = 30.0  # features beside which ε is nothing
+TINY = 0.01  # features beside which it is large
 OF_TINY = "y of features that hardly vary"
+VAR_OF_TINY = "the new pop_var of features that hardly vary, times 10,000"
 LIMIT = 20.0  # the first check may have to wait for TensorFlow
 
 
@@ -130,6 +131,11 @@ def _given(rng: np.random.RandomState, d: int, scale: float = 1.0) -> dict[str, 
     return dict(gamma=gamma, beta=beta, pop_mean=scale * mean, pop_var=scale**2 * var)
 
 
+def _large_eps(rng: np.random.RandomState) -> float:
+    """An ε that shows beside TINY features, and not beside WIDE ones."""
+    return float(rng.uniform(2e-3, 4e-3))
+
+
 def _batches(inputs: Mapping[str, Any]) -> list[np.ndarray]:
     """x1, x2 … of a case, in order."""
     return [inputs[name] for name in sorted(inputs) if name[0] == "x" and name[1:].isdigit()]
@@ -137,14 +143,7 @@ def _batches(inputs: Mapping[str, Any]) -> list[np.ndarray]:
 
 def _variables(t: Trial, inputs: Mapping[str, Any]) -> list[Any]:
     """The four variables of a case, as a layer has them."""
-    return [t.variable(inputs[name], name, trainable=name not in POPULATION) for name in STATE]
-
-
-def _restore(t: Trial, state: Sequence[Any], inputs: Mapping[str, Any], names: Any = STATE) -> None:
-    """Give those of the four variables that are in `names` their start values again."""
-    for name, variable in zip(STATE, state, strict=True):
-        if name in names:
-            t.set(variable, inputs[name])
+    return t.several({name: inputs[name] for name in STATE}, trainable=STATE[:2])
 
 
 def _run(t: Trial, fetches: Any, feed: Mapping[Any, Any]) -> Any:
@@ -175,10 +174,28 @@ def _steps(
 def _population(
     t: Trial, state: Sequence[Any], when: str, failed: Odd | None = None
 ) -> dict[str, Any]:
-    now = dict.fromkeys(POPULATION, failed)
-    if failed is None:
-        now = t.run(dict(zip(POPULATION, state[2:], strict=True)))
-    return {name + when: value for name, value in now.items()}
+    now = t.state() if failed is None else {}
+    both = zip(POPULATION, state[2:], strict=True)
+    return {name + when: now.get(variable.name, failed) for name, variable in both}
+
+
+NO_GRADIENT = "nothing: none gets there"
+
+
+def _gradients(
+    t: Trial, y: Any, x: Any, state: Sequence[Any], inputs: Mapping[str, Any], feed: Mapping
+) -> dict[str, Any]:
+    """What reaches x, γ and β in a run, if dy reaches y."""
+    ends = {"x": x, "gamma": state[0], "beta": state[1]}
+    try:
+        made = t.tf.gradients(y, list(ends.values()), t.tf.constant(inputs["dy"], np.float32))
+    except (LookupError, TypeError, ValueError):  # an operation without one; y of another shape
+        made = [None] * len(ends)
+    some = {n: t.tf.convert_to_tensor(g) for n, g in zip(ends, made, strict=True) if g is not None}
+    found = _run(t, some, feed)
+    if isinstance(found, Odd):
+        found = dict.fromkeys(ends, found)
+    return {f"the gradient for {name}": found.get(name, Odd(NO_GRADIENT)) for name in ends}
 
 
 ALIKE = "a sample alone gets the same prediction as among others"
@@ -238,19 +255,20 @@ def _way_fact(name: str, inputs: Mapping[str, Any], right: Mapping, seen: Mappin
 # ---------------------------------------------------------------- tf-bn-train
 
 ALONE = "what running y alone changes"
+UPDATED = ("*/pop_*", f"dense/{VAR_OF_TINY}")
 
 
 def _train_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, batches, momentum, eps, scale=WIDE, **more):
-        xs = {f"x{i}": scale * x for i, x in enumerate(batches, 1)}
-        given = _given(rng, batches[0].shape[-1], scale)
+    def case(case_id, title, batches, momentum, eps, **more):
+        xs = {f"x{i}": WIDE * x for i, x in enumerate(batches, 1)}
+        given = _given(rng, batches[0].shape[-1], WIDE)
         return Case(case_id, title, {**given, **xs, **more, "momentum": momentum, "eps": eps})
 
     n, d = int(rng.randint(6, 9)), int(rng.randint(3, 5))
     three = [batch(rng, size, d) for size in (n, d, 5)]  # a wrong axis fits the second, too
+    more = dict(x_tiny=TINY * batch(rng, 5, d), dy=rng.uniform(-1.0, 1.0, (n, d)))
     return [
-        case("dense", "a dense layer", three, 0.75, 1e-5, x_tiny=TINY * batch(rng, 5, d)),
-        case("eps", "a large ε", [batch(rng, 6, 3)], 0.8, rng.uniform(2.0, 4.0), 1.0),
+        case("dense", "a dense layer", three, 0.75, _large_eps(rng), **more),
         case("conv", "images", [images(rng, (3, 2, 4, 3), axis=3)], 0.7, 1e-4),
         case(
             "conv-high",
@@ -273,18 +291,27 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         y, updates = pair(t.build(answer, *given, name="batch_norm_train"), "`(y, updates)`")
         y, updates = t.fetchable(y, "a tensor `y`", operations=False), _updates(t, updates)
 
-        def look(fresh=()):
+        def look(anew=False):
             for name, one in looks.items():
-                _restore(t, state, inputs, fresh)
+                if anew:
+                    t.restart()
                 values[name] = _run(t, y, {x: one})
 
         changed = t.changed_by(look)
         if changed:
-            look(changed)  # what one y changes should spoil no other
+            look(anew=True)  # what one y changes should spoil no other
+            t.restart()
         values[ALONE] = " and ".join(changed) or STILL
-        _restore(t, state, inputs, changed)
         _outs, moved = _steps(t, state, lambda one: _run(t, updates, {x: one}), batches)
-        return values | moved
+        values |= moved
+        if "x_tiny" in inputs:
+            t.set_all((variable, np.zeros(variable.shape.as_list())) for variable in state[2:])
+            failed = _run(t, updates, {x: inputs["x_tiny"]})
+            var = 1e4 * t.state()[state[3].name]
+            values[VAR_OF_TINY] = failed if isinstance(failed, Odd) else var
+            t.restart()
+            values |= _gradients(t, y, x, state, inputs, {x: batches[0]})
+        return values
 
 
 def _updates(t: Trial, updates: Any) -> list[Any]:
@@ -301,10 +328,15 @@ TRAIN = Exercise(
     title="Training: an output and two updates",
     answer="batch_norm_train",
     parts=(
-        Part("dense", 2, "`y` for a dense layer", ("dense/y of batch *",)),
+        Part(
+            "dense",
+            2,
+            "`y` for a dense layer, and its gradients",
+            ("dense/y of batch *", "dense/the gradient for *"),
+        ),
         Part("conv", 2, "`y` for images", ("conv*/y *",)),
-        Part("eps", 1, "ε does its work", ("eps/y *", f"dense/{OF_TINY}")),
-        Part("updates", 3, "the updates move the population statistics", ("*/pop_*",)),
+        Part("eps", 1, "ε does its work", (f"dense/{OF_TINY}",)),
+        Part("updates", 3, "the updates move the population statistics", UPDATED),
         Part("alone", 1, "`y` alone changes nothing", (f"*/{ALONE}", "*/inputs"), ("updates",)),
     ),
     cases=_train_cases,
@@ -332,17 +364,16 @@ OF_ONE = "y of one sample"
 
 
 def _predict_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, x, eps, scale=WIDE, **more):
-        given = _given(rng, x.shape[-1], scale)
-        return Case(case_id, title, {"x": scale * x, **given, **more, "eps": eps})
+    def case(case_id, title, x, eps, **more):
+        given = _given(rng, x.shape[-1], WIDE)
+        return Case(case_id, title, {"x": WIDE * x, **given, **more, "eps": eps})
 
     n, d = int(rng.randint(6, 9)), int(rng.randint(3, 5))
     tiny = {f"{name}_tiny": x for name, x in _given(rng, d, TINY).items() if name in POPULATION}
     tiny["x_tiny"] = TINY * batch(rng, 4, d)
     return [
-        case("dense", "a dense layer", batch(rng, n, d), 1e-5, **tiny),
+        case("dense", "a dense layer", batch(rng, n, d), _large_eps(rng), **tiny),
         case("conv", "images", images(rng, (3, 2, 4, 3), axis=3), 1e-3),
-        case("eps", "a large ε", batch(rng, 5, 3), rng.uniform(2.0, 4.0), 1.0),
     ]
 
 
@@ -353,14 +384,17 @@ def _predict_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         y = t.build(answer, x, *state, inputs["eps"], name="batch_norm_predict")
         y = t.fetchable(y, "a tensor `y`", operations=False)
         changed = t.changed_by(lambda: out.append(_run(t, y, {})))
-        _restore(t, state, inputs, changed)
+        if changed:
+            t.restart()
         alone = _run(t, y, {x: rows[:1]})
         values = {"y": out[0], "rows": _rows(rows, out[0], alone)}
         values[CHANGES] = " and ".join(changed) or STILL
         if "x_tiny" in inputs:
             values[OF_ONE] = alone
-            tiny = {name: inputs[f"{name}_tiny"] for name in POPULATION}
-            _restore(t, state, {**inputs, **tiny}, (*POPULATION, *changed))
+            if changed:
+                t.restart()
+            tiny = [inputs[f"{name}_tiny"] for name in POPULATION]
+            t.set_all(zip(state[2:], tiny, strict=True))
             values[OF_TINY] = _run(t, y, {x: inputs["x_tiny"]})
         return values
 
@@ -389,7 +423,7 @@ PREDICT = Exercise(
             "it uses the population's statistics",
             ("dense/y", "conv/y", f"dense/{OF_ONE}"),
         ),
-        Part("eps", 1, "ε does its work", ("eps/y", f"dense/{OF_TINY}")),
+        Part("eps", 1, "ε does its work", (f"dense/{OF_TINY}",)),
         Part(
             "rows",
             1,
@@ -420,17 +454,16 @@ PREDICTED = "y of the prediction"
 
 
 def _cond_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, batches, momentum, eps, scale=WIDE):
-        xs = {f"x{i}": scale * x for i, x in enumerate(batches, 1)}
-        given = _given(rng, batches[0].shape[-1], scale)
-        return Case(case_id, title, {**given, **xs, "momentum": momentum, "eps": eps})
+    def case(case_id, title, batches, momentum, eps, **more):
+        xs = {f"x{i}": x for i, x in enumerate(batches, 1)}
+        given = _given(rng, batches[0].shape[-1])
+        return Case(case_id, title, {**given, **xs, **more, "momentum": momentum, "eps": eps})
 
     n, d = int(rng.randint(6, 9)), int(rng.randint(3, 5))
     three = [batch(rng, size, d) for size in (n, d, 5)]
-    pictures = images(rng, (3, 3, 4, 3), axis=3)
+    pictures, dy = images(rng, (3, 3, 4, 3), axis=3), rng.uniform(-1.0, 1.0, (n, d))
     return [
-        case("dense", "a dense layer", three, 0.75, 1e-3),
-        case("eps", "a large ε", [batch(rng, 6, 3)], 0.9, rng.uniform(2.0, 4.0), 1.0),
+        case("dense", "a dense layer, with a large ε", three, 0.75, rng.uniform(2.0, 4.0), dy=dy),
         case("conv", "images", [pictures], 0.8, 1e-3),
     ]
 
@@ -438,18 +471,21 @@ def _cond_cases(rng: np.random.RandomState) -> list[Case]:
 def _cond_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     batches, predicted = _batches(inputs), []
     with trial() as t:
-        state, run = _layer(t, answer, inputs, inputs["momentum"])
+        state, run, gradients = _layer(t, answer, inputs, inputs["momentum"])
         outs, moved = _steps(t, state, lambda one: run(one, True), batches)
         values = {f"y of step {i}": out for i, out in enumerate(outs, 1)} | moved
-        _restore(t, state, inputs)
+        t.restart()
         changed = t.changed_by(lambda: predicted.extend(_predictions(run, batches[0])))
         still = {CHANGES: " and ".join(changed) or STILL}
         still |= _population(t, state, " after two predictions")
+        if "dy" in inputs:
+            t.restart()
+            values |= gradients()
     if changed:
         # Chance may have decided whether the statistics moved before these predictions were made or
         # after. A momentum of 1 keeps them where they are even so.
         with trial() as t:
-            _state, run = _layer(t, answer, inputs, 1.0)
+            _state, run, _gradients = _layer(t, answer, inputs, 1.0)
             predicted = _predictions(run, batches[0])
     values[PREDICTED], values["rows"] = predicted[0], _rows(batches[0], *predicted)
     return values | still
@@ -457,12 +493,16 @@ def _cond_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _layer(
     t: Trial, answer: Any, inputs: Mapping[str, Any], momentum: float
-) -> tuple[list[Any], Callable[[np.ndarray, bool], Any]]:
-    """The four variables, and what runs the layer on a batch, in training or not."""
+) -> tuple[list[Any], Callable[[np.ndarray, bool], Any], Callable[[], dict[str, Any]]]:
+    """The four variables; what runs the layer on a batch, in training or not; its gradients."""
     x, state, training = t.placeholder(inputs["x1"], "x"), _variables(t, inputs), t.flag()
     y = t.build(answer, x, training, *state, momentum, inputs["eps"], name="batch_norm")
     y = t.fetchable(y, "a tensor `y`", operations=False)
-    return state, lambda one, flag: _run(t, y, {x: one, training: flag})
+
+    def run(one, flag):
+        return _run(t, y, {x: one, training: flag})
+
+    return state, run, lambda: _gradients(t, y, x, state, inputs, {training: True})
 
 
 def _predictions(run: Callable[[np.ndarray, bool], Any], x: np.ndarray) -> list[Any]:
@@ -476,7 +516,12 @@ COND = Exercise(
     title="Both modes behind one placeholder",
     answer="batch_norm",
     parts=(
-        Part("train", 2, "fed True, `y` is the training output", ("*/y of step *",)),
+        Part(
+            "train",
+            2,
+            "fed True, `y` is the training output, with its gradients",
+            ("*/y of step *", "*/the gradient for *"),
+        ),
         Part("updates", 3, "fed True, `y` moves the statistics", ("*/pop_* after step *",)),
         Part("predict", 2, "fed False, `y` is the prediction", (f"*/{PREDICTED}", "*/rows")),
         Part(

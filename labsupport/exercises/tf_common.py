@@ -41,7 +41,7 @@ import linecache
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,7 @@ class Trial:
         self.tf, self.graph, self.session = tf, graph, session
         self._fed: dict[Any, Any] = {}
         self._ready: set[str] = set()
+        self._own: list[Any] = []
 
     # ------------------------------------------------------------ what the answer gets
 
@@ -107,7 +108,16 @@ class Trial:
 
     def variable(self, value: Any, name: str, dtype: Any = np.float32, trainable: bool = False):
         """A resource variable with this initial value."""
-        return tf_variable.make(np.asarray(value, dtype=dtype), name, trainable)
+        made = tf_variable.make(np.asarray(value, dtype=dtype), name, trainable)
+        self._own.append(made)
+        return made
+
+    def several(self, values: Mapping[str, Any], trainable: Any = ()) -> list[Any]:
+        """What `variable` makes of each name and value. trainable: the names of those that are."""
+        arrays = {name: np.asarray(value, dtype=np.float32) for name, value in values.items()}
+        made = tf_variable.make_all(arrays, trainable)
+        self._own += made
+        return made
 
     def slow(self, value: Any, seconds: float = 0.03):
         """A tensor of the same value that is there only after some time."""
@@ -181,6 +191,8 @@ class Trial:
 
     def initialize(self) -> None:
         """Give every variable that has none yet its initial value."""
+        if not self._ready and self._own:
+            self.restart()
         fresh = [v for v in self.variables() if v.name not in self._ready]
         if fresh:
             self._ready.update(v.name for v in fresh)
@@ -190,6 +202,11 @@ class Trial:
                 self._initialize_in_order(fresh)
             except self.tf.errors.OpError as error:
                 raise Unusable(about_running(error)) from None
+
+    def restart(self) -> None:
+        """Give the variables that `variable` and `several` made their initial values (again)."""
+        self._ready.update(v.name for v in self._own)
+        self.session.run([v.initializer for v in self._own])
 
     def _initialize_in_order(self, variables: list) -> None:
         for variable in variables:
@@ -214,8 +231,16 @@ class Trial:
 
     def set(self, variable: Any, value: Any) -> None:
         """Give a variable a value."""
+        self.set_all([(variable, value)])
+
+    def set_all(self, values: Iterable[tuple[Any, Any]]) -> None:
+        """Give variables values, in one run."""
         self.initialize()
-        variable.load(np.asarray(value, dtype=variable.dtype.base_dtype.as_numpy_dtype))
+        values, feed = list(values), {}
+        for variable, value in values:
+            kind = variable.dtype.base_dtype.as_numpy_dtype
+            feed[variable.initializer.inputs[1]] = np.asarray(value, dtype=kind)
+        self.session.run([variable.initializer for variable, _ in values], feed)
 
     def state(self) -> dict[str, np.ndarray]:
         """The values of all variables by name."""

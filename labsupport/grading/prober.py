@@ -22,9 +22,27 @@ from labsupport.vocabulary import Case, Elsewhere
 
 
 def get_ready() -> None:
-    """What every prober would otherwise import for itself, and may be imported before the fork."""
+    """What every process would otherwise import or look up for itself, and may before the fork."""
+    if "tensorflow" in sys.modules:
+        _look_up()
     if "labsupport.tf1" in sys.modules:
         from labsupport.grading import mirror  # noqa: F401
+
+
+def _look_up() -> None:
+    """Fill what TensorFlow keeps of kernels and of types of values; it starts no thread."""
+    from tensorflow.python.framework import composite_tensor, kernels, ops
+    from tensorflow.python.framework import tensor_conversion_registry as conversions
+    from tensorflow.python.ops.resource_variable_ops import ResourceVariable
+    from tensorflow.python.types.core import TensorProtocol
+    from tensorflow.python.util import nest
+
+    kernels.get_registered_kernels_for_op("NoOp")
+    nest.flatten([[0, 0.0, True, "", None, np.zeros(1)], (), {}])
+    numbers = (bool, int, float, np.float32, np.float64, np.int64)
+    for kind in (*numbers, list, tuple, np.ndarray, ops.SymbolicTensor, ResourceVariable):
+        conversions.get(kind)
+        issubclass(kind, composite_tensor.CompositeTensor), issubclass(kind, TensorProtocol)
 
 
 def serve(channel: socket.socket, peer: socket.socket) -> None:

@@ -309,6 +309,7 @@ def _environment(mode: str, folder: str = "") -> dict[str, str]:
         "KERAS_HOME": f"{own}/keras",
         "LABSUPPORT_STATE": f"{own}/labsupport",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_ENABLE_ONEDNN_OPTS": "0",  # looks through all kernels for every kind of operation
         "CUDA_VISIBLE_DEVICES": "-1",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",

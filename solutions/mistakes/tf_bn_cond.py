@@ -203,6 +203,21 @@ def updates_in_both(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
 
 
 @mistake(
+    "stop-gradient",
+    "No gradient passes through the mean and the variance of the batch: they count as constants",
+    "Along how many paths does x reach `y` in training? Lesson 03 has a term for each of them.",
+    see="D37",
+)
+def stop_gradient(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
+    def constants(x):
+        return [tf.stop_gradient(one) for one in moments(x)]
+
+    return both(
+        x, training, gamma, beta, pop_mean, pop_var, momentum, eps, moments=constants
+    )
+
+
+@mistake(
     "population-in-training",
     "Fed True it normalizes with the population statistics, not with those of the batch",
     "With γ = 1 and β = 0, which mean does each feature of a training output have?",

@@ -347,6 +347,18 @@ def all_axes(x, gamma, beta, pop_mean, pop_var, momentum, eps):
 
 
 @mistake(
+    "stop-gradient",
+    "No gradient passes through the mean and the variance of the batch: they count as constants",
+    "Along how many paths does x reach `y`? Lesson 03 has a term for each of them.",
+    see="D37",
+)
+def stop_gradient(x, gamma, beta, pop_mean, pop_var, momentum, eps):
+    mu, var = (tf.stop_gradient(one) for one in tf.nn.moments(x, right_axes(x)))
+    updates = [step(pop_mean, mu, momentum), step(pop_var, var, momentum)]
+    return apply(x, mu, var, gamma, beta, eps), updates
+
+
+@mistake(
     "y-brings-the-updates",
     "Running `y` alone moves the statistics: it depends on the updates",
     "Someone runs `y` to look at it, without training. What should that change here?",
