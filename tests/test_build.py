@@ -132,7 +132,11 @@ STALE = {
     ),
     "a key deleted": ("key.unlink()", ["standardize.json is not what"]),
     "a key damaged": ("edit(key, '{')", ["standardize.json is not what"]),
-    "a key's last digits": ("edit(key, nudged(key.read_text()))", []),
+    "a key's last digits": ("edit(key, nudged(key.read_text(), 6))", []),
+    "a key's fourth digit": (
+        "edit(key, nudged(key.read_text(), 3))",
+        ["standardize.json is not what"],
+    ),
     "a blank edited by hand": (
         "edit(blank, blank.read_text().replace('Start here', 'Stop here', 1))",
         ["notebooks/{}.ipynb is not what"],
@@ -173,9 +177,9 @@ folders = [lessons.SOURCES, lessons.BLANKS, keys.FOLDER, mistakes.parent, digest
 def edit(path, text):
     assert not path.exists() or path.read_text() != text, "the edit changes nothing"
     path.write_text(text)
-def nudged(text):
-    last = lambda m: m[1] + str(int(m[2]) - 1 if m[2] == "9" else int(m[2]) + 1)
-    return re.sub(r"(\\b[1-9]\\.\\d{6})(\\d)\\b", last, text, count=1)
+def nudged(text, place):
+    other = lambda m: m[1] + str(int(m[2]) - 1 if m[2] == "9" else int(m[2]) + 1)
+    return re.sub(rf"(\\b[1-9]\\.\\d{{{place}}})(\\d)", other, text, count=1)
 def lessons_text(path):
     lessons.read.cache_clear()
     return build._text(lessons.solved(lessons.read(path)))

@@ -183,10 +183,9 @@ NO_GRADIENT = "nothing: none gets there"
 
 
 def _gradients(
-    t: Trial, y: Any, x: Any, state: Sequence[Any], inputs: Mapping[str, Any], feed: Mapping
+    t: Trial, y: Any, ends: Mapping[str, Any], inputs: Mapping[str, Any], feed: Mapping
 ) -> dict[str, Any]:
-    """What reaches x, γ and β in a run, if dy reaches y."""
-    ends = {"x": x, "gamma": state[0], "beta": state[1]}
+    """What reaches each of `ends` in a run, if dy reaches y."""
     try:
         made = t.tf.gradients(y, list(ends.values()), t.tf.constant(inputs["dy"], np.float32))
     except (LookupError, TypeError, ValueError):  # an operation without one; y of another shape
@@ -310,7 +309,8 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             var = 1e4 * t.state()[state[3].name]
             values[VAR_OF_TINY] = failed if isinstance(failed, Odd) else var
             t.restart()
-            values |= _gradients(t, y, x, state, inputs, {x: batches[0]})
+            ends = {"x": x, "gamma": state[0], "beta": state[1]}
+            values |= _gradients(t, y, ends, inputs, {x: batches[0]})
         return values
 
 
@@ -502,7 +502,7 @@ def _layer(
     def run(one, flag):
         return _run(t, y, {x: one, training: flag})
 
-    return state, run, lambda: _gradients(t, y, x, state, inputs, {training: True})
+    return state, run, lambda: _gradients(t, y, {"x": x}, inputs, {training: True})
 
 
 def _predictions(run: Callable[[np.ndarray, bool], Any], x: np.ndarray) -> list[Any]:
@@ -519,7 +519,7 @@ COND = Exercise(
         Part(
             "train",
             2,
-            "fed True, `y` is the training output, with its gradients",
+            "fed True, `y` is the training output, with its gradient",
             ("*/y of step *", "*/the gradient for *"),
         ),
         Part("updates", 3, "fed True, `y` moves the statistics", ("*/pop_* after step *",)),

@@ -77,7 +77,6 @@ class _Wired:
     def __init__(self, t: Trial, x: Any, training: Any, y: Any):
         self.t, self.x, self.training, self.y = t, x, training, y
         self.weights = _six(t)
-        self.loaded: dict[str, Any] = {}
         self.sign = 1.0  # what has to be undone before anything else can be seen
 
     def look(self, rate: float) -> dict[str, Any]:
@@ -123,11 +122,10 @@ class _Wired:
 
     def run(self, training: bool, rows: int = 60, x: Any = 1.0, **weights: Any) -> np.ndarray:
         """Predictions for x, with the weights given and all others 0."""
-        for name, variable in self.weights.items():
-            value = weights.get(name, 0.0)
-            if name not in self.loaded or not np.array_equal(value, self.loaded[name]):
-                self.loaded[name] = value
-                self.t.set(variable, np.broadcast_to(value, variable.shape.as_list()))
+        self.t.set_all(
+            (variable, np.broadcast_to(weights.get(name, 0.0), variable.shape.as_list()))
+            for name, variable in self.weights.items()
+        )
         feed = {self.x: np.broadcast_to(x, (rows, 1)), self.training: training}
         self.shape = np.shape(seen := self.t.run(self.y, feed))
         return self.sign * np.asarray(seen, dtype=np.float64).reshape(-1)

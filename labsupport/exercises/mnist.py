@@ -64,12 +64,10 @@ def _network(t: Trial, inputs: Mapping[str, Any], training: bool, x: Any, other:
 def _normalized(t: Trial, h: Any, training: bool, momentum: float) -> Any:
     """What `tf.layers.batch_normalization` makes of h (n, d), with γ = 1.4 and β = 0.3."""
     d = int(h.shape[1])
-    gamma, beta = (
-        t.variable(np.full(d, start), name, trainable=True)
-        for name, start in (("gamma", 1.4), ("beta", 0.3))
+    starts = dict(gamma=1.4, beta=0.3, moving_mean=0.0, moving_variance=1.0)
+    gamma, beta, mean, variance = t.several(
+        {name: np.full(d, start) for name, start in starts.items()}, trainable=("gamma", "beta")
     )
-    mean = t.variable(np.zeros(d), "moving_mean")
-    variance = t.variable(np.ones(d), "moving_variance")
     used = {} if training else {"mean": mean, "variance": variance}
     h, *of_batch = t.tf.nn.fused_batch_norm(
         t.tf.reshape(h, (-1, 1, 1, d)), gamma, beta, is_training=training, **used
@@ -388,8 +386,7 @@ class _Built:
 
     def set(self, values: Mapping[int, np.ndarray]) -> None:
         """Give variables, told by their numbers, these values."""
-        for i, value in values.items():
-            self.t.set(self.variables[i], value)
+        self.t.set_all((self.variables[i], value) for i, value in values.items())
 
     def give_weights(self, seed: int) -> None:
         """Give each kernel weights that the right network gets too."""
@@ -670,8 +667,7 @@ def _restored(t: Trial, restore: Any, path: str, inputs: Mapping[str, Any]) -> d
     logits = _network(t, inputs, False, x, other=True)
     variables, statistics = t.tf.global_variables(), _statistics(t.tf)
     if inputs["earlier"]:  # they have values, and other ones than an initializer would give
-        for variable in variables:
-            t.set(variable, np.full(variable.shape.as_list(), 0.5))
+        t.set_all((variable, np.full(variable.shape.as_list(), 0.5)) for variable in variables)
     _call(restore, t.session, path, "restore_network")
     try:
         prediction, *kept = t.session.run([logits, *statistics], {x: inputs["x3"]})

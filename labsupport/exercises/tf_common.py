@@ -71,6 +71,7 @@ def _plainly(tf):
         use_per_session_threads=True,
         device_count={"GPU": 0},
     )
+    config.experimental.disable_thread_spinning = True  # they would only be in each other's way
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     config.graph_options.optimizer_options.opt_level = tf.OptimizerOptions.L0
     return config

@@ -386,15 +386,16 @@ def _put(
     t: Trial, trainable: Sequence[Any], start: Mapping[str, np.ndarray], inputs: Mapping[str, Any]
 ) -> None:
     """Give γ and β, known by their start values, other ones."""
+    values = []
     for name, value in (("gamma", 1.0), ("beta", 0.0)):
         of_name = [v for v in trainable if np.all(start[v.name] == value)]
         if len(of_name) == 1:
-            t.set(of_name[0], inputs[name].reshape(of_name[0].shape.as_list()))
+            values.append((of_name[0], inputs[name].reshape(of_name[0].shape.as_list())))
+    t.set_all(values)
 
 
 def _set(t: Trial, moving: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-    t.set(moving[MEAN], inputs["mean"])
-    t.set(moving[VAR], inputs["var"])
+    t.set_all([(moving[MEAN], inputs["mean"]), (moving[VAR], inputs["var"])])
 
 
 def _look(t: Trial, moving: Mapping[str, Any], when: str = "") -> dict[str, np.ndarray]:
