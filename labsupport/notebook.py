@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from labsupport import cards, exercises, keys
 from labsupport.judge import judge, missing
 from labsupport.observe import observe
-from labsupport.stub import is_stub
+from labsupport.stub import is_stub, names_in
 from labsupport.vocabulary import Exercise, Verdict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -60,9 +61,19 @@ def verdict_of(exercise: Exercise, namespace: Mapping[str, Any]) -> Verdict:
     """Try the answer that a namespace holds on the visible cases."""
     if exercise.answer not in namespace:
         return missing(exercise, _not_found(exercise, namespace))
+    answer = namespace[exercise.answer]
+    verdict = _judged(exercise, answer)
+    if verdict.outcome in ("right", "not attempted", "slow"):
+        return verdict
+    used = [e for e in exercises.called(exercise, names_in(answer)) if e.answer in namespace]
+    begin = exercises.begin_with(used, {e.id: _judged(e, namespace[e.answer]) for e in used})
+    note = " ".join(filter(None, (begin, verdict.note)))
+    return replace(verdict, note=note)
+
+
+def _judged(exercise: Exercise, answer: Any) -> Verdict:
     cases = exercise.visible_cases()
-    seen = observe(exercise, namespace[exercise.answer], cases)
-    return judge(exercise, cases, keys.load(exercise.id), seen)
+    return judge(exercise, cases, keys.load(exercise.id), observe(exercise, answer, cases))
 
 
 def hint(exercise_id: str) -> None:

@@ -24,11 +24,29 @@ def is_stub(answer: Any) -> bool:
     return False
 
 
+def names_in(answer: Any) -> set[str]:
+    """The names that the code of a function, or of a class's methods, mentions. Runs nothing."""
+    found: set[str] = set()
+    with contextlib.suppress(Exception):  # as above
+        parts = list(vars(answer).values()) if isinstance(answer, type) else [answer]
+        todo = [code for code in map(_code_of, parts) if code is not None]
+        while todo:
+            code = todo.pop()
+            found.update(code.co_names)
+            todo += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+    return found
+
+
 def _holds_stub(function: Any) -> bool:
+    code = _code_of(function)
+    return code is not None and _comes_to_stub(code)
+
+
+def _code_of(function: Any) -> CodeType | None:
     for name in ("__func__", "fget", "__wrapped__"):  # methods, properties, decorated functions
         function = getattr(function, name, function)
     code = getattr(function, "__code__", None)
-    return isinstance(code, CodeType) and _comes_to_stub(code)
+    return code if isinstance(code, CodeType) else None
 
 
 def _comes_to_stub(code: CodeType) -> bool:

@@ -414,6 +414,36 @@ def test_folder_that_is_gone(script, tmp_path, monkeypatch):
     assert "4 of 4" in script(RIGHT, 'check("standardize")', "progress()")
 
 
+# ---------------------------------------------------------------- answers that call answers
+
+DENSE = """
+import numpy as np
+def batch_norm_dense(x, gamma, beta, eps):
+    return gamma * (x - x.mean(axis={axis})) / np.sqrt(x.var(axis={axis}) + eps) + beta
+"""
+CALLS_DENSE = """
+def batch_norm_channels_last(x, gamma, beta, eps):
+    rows = lambda: batch_norm_dense(x.reshape(-1, x.shape[-1]), gamma, beta, eps)
+    return rows().reshape(x.shape){more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("dense", "more", "says"),
+    [
+        (DENSE.format(axis=0), "", False),
+        (DENSE.format(axis=0), " + 1", False),
+        (DENSE.format(axis=None), "", True),
+        (DENSE.format(axis=None), " + 1", True),
+        ("def batch_norm_dense(*given):\n    raise NotImplementedError()", "", False),
+    ],
+)
+def test_a_wrong_answer_that_calls_a_wrong_one_is_told_where_to_begin(script, dense, more, says):
+    out = script(dense, CALLS_DENSE.format(more=more), 'check("bn-channels-last")')
+    sentence = "Your code calls batch_norm_dense, which is not right either: mend that one first."
+    assert (" ".join(sentence.split()) in " ".join(out.split())) == says
+
+
 # ---------------------------------------------------------------- under nbgrader
 
 

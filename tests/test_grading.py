@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
-from grading_tools import NUMPY, key_of, needs_isolation, open_box
+from grading_tools import NOTHING, NUMPY, RIGHT, graded, key_of, needs_isolation, open_box
 
 from labsupport.grading import program, reading, runner, sandbox, trial
+from labsupport.grading.feedback import feedback_page
 from labsupport.grading.gradebook import Gradebook, Locked
 from labsupport.grading.records import Submission
 
@@ -267,6 +268,20 @@ def test_feedback_of_an_unnamed_mistake_comes_from_visible_cases():
     part = result.exercises[0].parts[0]
     assert part.outcome == "wrong" and part.message and part.private
     assert part.message != part.private, "one speaks of visible cases, the other of hidden ones"
+
+
+def test_a_follow_up_error_is_told_where_to_begin():
+    calls = (
+        "def batch_norm_channels_last(x, gamma, beta, eps):\n"
+        "    return batch_norm_dense(x.reshape(-1, 3), gamma, beta, eps).reshape(x.shape)\n"
+    )
+    with open_box(NUMPY) as box:
+        result = graded(box, NUMPY, NOTHING, calls)
+        notes = {e.id: e.note for e in result.exercises}
+        assert notes["bn-channels-last"].startswith("Your code calls `batch_norm_dense`, which is")
+        assert notes["bn-dense"] == ""
+        assert "mend that one first" in feedback_page(result)
+        assert not any(e.note for e in graded(box, NUMPY, RIGHT, calls).exercises)
 
 
 def test_a_syntax_error_is_told_with_its_line():

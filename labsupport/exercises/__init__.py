@@ -6,11 +6,11 @@ A lesson `NN_some_name` has its exercises in `exercises/some_name.py`, in a tupl
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from importlib import import_module
 
-from labsupport.vocabulary import Exercise
+from labsupport.vocabulary import Exercise, Verdict
 
 #: The course, in order.
 LESSONS = (
@@ -62,6 +62,26 @@ def find(exercise_id: str) -> Exercise:
     near = difflib.get_close_matches(str(exercise_id), known, n=1, cutoff=0.4)
     advice = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(known)}."
     raise UnknownExercise(f'There is no exercise "{str(exercise_id)[:60]}". {advice}')
+
+
+def called(exercise: Exercise, names: Collection[str]) -> list[Exercise]:
+    """The other exercises of the lesson whose answers are among the names that an answer uses."""
+    own = of_lesson(exercise.lesson)
+    return [e for e in own if e.answer in names and e.answer != exercise.answer]
+
+
+def begin_with(others: Iterable[Exercise], verdicts: Mapping[str, Verdict]) -> str:
+    """What to say of a wrong answer that calls these, if any of them is wrong; else "".
+
+    verdicts: by exercise. Of those without an answer the error that they raise speaks.
+    """
+    fine = ("right", "not attempted")
+    names = [f"`{e.answer}`" for e in others if verdicts[e.id].outcome not in fine]
+    if not names:
+        return ""
+    are, those = ("is", "that one") if len(names) == 1 else ("are", "those")
+    named = " and ".join(names)
+    return f"Your code calls {named}, which {are} not right either: mend {those} first."
 
 
 def names_like(answer: str, names: Iterable[str]) -> str:

@@ -137,4 +137,5 @@ def public_verdict(exercise: ExerciseResult) -> Verdict:
                 line_number=part.line_number,
             )
         )
-    return Verdict(one_line(exercise.id), one_line(exercise.title), "", tuple(parts))
+    own = one_line(exercise.id), one_line(exercise.title)
+    return Verdict(*own, "", tuple(parts), one_line(exercise.note))

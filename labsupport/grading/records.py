@@ -72,11 +72,12 @@ class PartResult:
 
 @dataclass(frozen=True)
 class ExerciseResult:
-    """What is kept of the verdict on one exercise."""
+    """What is kept of the verdict on one exercise. note: for the student, "" if there is none."""
 
     id: str
     title: str
     parts: tuple[PartResult, ...]
+    note: str = ""
 
     @property
     def points(self) -> int:
@@ -132,7 +133,12 @@ def to_json(result: Result) -> dict[str, Any]:
 def from_json(stored: dict[str, Any]) -> Result:
     """The result that `to_json` was given. Raises KeyError or TypeError if it is something else."""
     exercises = tuple(
-        ExerciseResult(e["id"], e["title"], tuple(PartResult(**part) for part in e["parts"]))
+        ExerciseResult(
+            e["id"],
+            e["title"],
+            tuple(PartResult(**part) for part in e["parts"]),
+            e.get("note", ""),
+        )
         for e in stored["exercises"]
     )
     rest = {name: stored[name] for name in stored if name != "exercises"}

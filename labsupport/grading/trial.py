@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from labsupport import exercises, keys
 from labsupport.grading import remote, wire
 from labsupport.grading.fresh import ClassKey, hidden_cases
-from labsupport.grading.program import Program
+from labsupport.grading.program import Program, names_of
 from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
 from labsupport.grading.sandbox import Death, Limits, Sandbox
 from labsupport.grading.stacks import where_probed
@@ -71,7 +71,12 @@ def grade(
         for e in unexplained:
             public[e.id] = _verdict(e, visible[e.id], keys.load(e.id), again, program)
     names = {e.id: {m.id: m.name for m in key.key(e.id).mistakes} for e in own}
-    results = tuple(_result(verdicts[e.id], public.get(e.id), names[e.id]) for e in own)
+    results = tuple(
+        replace(
+            _result(verdicts[e.id], public.get(e.id), names[e.id]), note=_note(e, verdicts, program)
+        )
+        for e in own
+    )
     return replace(
         _about(submission),
         status="graded",
@@ -244,6 +249,15 @@ def _verdict(
     near = tried.absent.get(exercise.id, "")
     hint = f" There is `{near}`: is the name misspelt?" if near else ""
     return missing(exercise, f"There is no `{exercise.answer}` in this notebook.{hint}")
+
+
+def _note(exercise: Exercise, verdicts: Mapping[str, Verdict], program: Program) -> str:
+    """Where to begin, if a wrong answer calls others that are wrong."""
+    if verdicts[exercise.id].outcome == "right":
+        return ""
+    cells = [names_of(cell.source) for cell in program.cells if cell.kind != "setup"]
+    used = {name for gives, wants in cells if exercise.answer in gives for name in wants}
+    return exercises.begin_with(exercises.called(exercise, used), verdicts)
 
 
 def _wants_words(verdict: Verdict) -> bool:
