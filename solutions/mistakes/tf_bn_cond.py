@@ -212,9 +212,7 @@ def stop_gradient(x, training, gamma, beta, pop_mean, pop_var, momentum, eps):
     def constants(x):
         return [tf.stop_gradient(one) for one in moments(x)]
 
-    return both(
-        x, training, gamma, beta, pop_mean, pop_var, momentum, eps, moments=constants
-    )
+    return both(x, training, gamma, beta, pop_mean, pop_var, momentum, eps, moments=constants)
 
 
 @mistake(
