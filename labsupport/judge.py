@@ -257,7 +257,7 @@ def _fact_of_form(name: str, right, seen) -> str | None:
             f"Your code changes its input {seen} in place. Whoever called it still needs the old "
             "values: build a new array instead."
         )
-    what, start = ("your result", "Your result") if name == RESULT else (name, name)
+    what, start = _called(name)
     if seen is None:
         return f"There is no value for {what}."
     if isinstance(right, str):
@@ -285,7 +285,7 @@ def _fact_of_numbers(name: str, right, seen, exercise: Exercise) -> str:
     """A generic fact about numbers of the right shape: scale, offset, or how many are off."""
     if isinstance(right, str):
         return f"{name}: {str(seen).rstrip('.')}."
-    what, start = ("your result", "Your result") if name == RESULT else (name, name)
+    what, start = _called(name)
     if right.ndim == 0 or right.size == 1:
         side = "large" if seen.sum() > right.sum() else "small"
         return f"{start} is too {side}."
@@ -311,6 +311,13 @@ def _fact_of_numbers(name: str, right, seen, exercise: Exercise) -> str:
     place = tuple(int(i) for i in worst)
     place = place[0] if len(place) == 1 else place
     return f"{share}, most of all the one at {place}, by {distance[worst]:.3g}."
+
+
+def _called(name: str) -> tuple[str, str]:
+    """What a value is called within a sentence, and at its start."""
+    name = "your result" if name == RESULT else name
+    words = name.startswith(("your ", "the "))  # and not something's name in the code
+    return name, name[0].upper() + name[1:] if words else name
 
 
 def _form(shape: tuple[int, ...]) -> str:
