@@ -23,7 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from labsupport import exercises
+from labsupport import exercises, keys
 from labsupport.grading import fresh, keymaker, reading, sandbox, trial
 from labsupport.grading.gradebook import Gradebook
 from labsupport.grading.program import program_of
@@ -348,7 +348,8 @@ class Lanes:
 
     def keys(self, exercise_ids: Iterable[str], seed: int, mode: str) -> dict[str, str]:
         """The keys of exercises, from all lanes; a lane first ends what it is at."""
-        todo = [(one, 1) for one in exercise_ids]
+        longest_first = sorted(exercise_ids, key=_size_of_key, reverse=True)
+        todo = [(one, 1) for one in longest_first]
         free, running, made = list(self.lanes), {}, {}
         while todo or running:
             while todo and free:
@@ -367,6 +368,12 @@ class Lanes:
                         raise keymaker.NoKey(f"There is no key of {one}: {why}.") from None
                     todo.append((one, tries + 1))
         return made
+
+
+def _size_of_key(exercise_id: str) -> int:
+    """Bytes of the visible key: the more mistakes and cases, the longer a key takes to make."""
+    path = keys.path_of(exercise_id)
+    return path.stat().st_size if path.exists() else 0
 
 
 def _on_cluster(address: str, work: Iterable[Work]) -> Iterator[Result]:
