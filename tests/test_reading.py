@@ -543,6 +543,99 @@ def test_links_and_devices_are_not_opened(tmp_path, monkeypatch):
     assert "ordinary" in got["cy"].problem and "ordinary" in got["eve"].problem
 
 
+def linked(name: str) -> zipfile.ZipInfo:
+    """A link as a zip holds it: the link's name, with where it leads as the content."""
+    info = zipfile.ZipInfo(name)
+    info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+@POSIX
+def test_a_student_who_is_a_link_has_a_line(tmp_path):
+    put(tmp_path / "far" / "secret.ipynb")
+    home = tmp_path / "class"
+    put(home / "zoe" / "01.ipynb")
+    for name, target in (("ann", "../far"), ("bob", "nowhere"), ("cy", "cy"), (".dee", "../far")):
+        (home / name).symlink_to(target)
+    (home / "list.txt").symlink_to("zoe/01.ipynb")
+    in_folder = read(home)
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        archive.writestr("zoe/01.ipynb", json.dumps(notebook()))
+        for name in ("ann", "bob", "cy", ".dee"):
+            archive.writestr(linked(name), "../far")
+    for got in (in_folder, read(tmp_path / "class.zip")):
+        assert [s.student for s in got] == ["ann", "bob", "cy", "dee", "zoe"]
+        assert {s.problem for s in got} == {listing.LINKED, ""} and not got[-1].problem
+
+
+@POSIX
+def test_a_link_to_a_folder_within_a_students_is_told(tmp_path):
+    put(tmp_path / "far" / "02.ipynb", notebook(lesson=SECOND))
+    home = tmp_path / "class"
+    put(home / "ann" / "01.ipynb")
+    (home / "ann" / "second").symlink_to(tmp_path / "far")
+    (home / "bob").mkdir()
+    (home / "bob" / "second").symlink_to(tmp_path / "far")
+    put(home / "cy" / "in" / "01.ipynb")
+    (home / "cy" / "again").symlink_to("in")  # looked at, where it leads
+    with zipfile.ZipFile(home / "dee.zip", "w") as archive:
+        archive.writestr("01.ipynb", json.dumps(notebook()))
+        archive.writestr(linked("second"), "../far")
+    ann, bob, cy, dee = read(home)
+    told = "Links are not followed, so nothing was looked for in second."
+    assert ann.remarks == bob.remarks == dee.remarks == (told,) and cy.remarks == ()
+    assert bob.problem == "There is no notebook (.ipynb), only second."
+    assert not (ann.problem or cy.problem or dee.problem)
+
+
+def test_what_is_hidden_is_graded_and_what_systems_leave_is_not(tmp_path):
+    home = tmp_path / "class"
+    put(home / "zoe" / "01.ipynb")
+    put(home / ".ann" / "01.ipynb")
+    put(home / "bob" / ".mine" / "01.ipynb")
+    put(home / ".cy.ipynb")
+    put(home / ".notes" / "text.txt", "no notebook")
+    left = [
+        ".git",
+        ".ipynb_checkpoints",
+        ".Trash-1000",
+        ".Trashes",
+        "__MACOSX",
+        ".venv",
+        ".DS_Store",
+    ]
+    for name in left:
+        put(home / name / "01.ipynb", notebook("x = 2"))
+        put(home / "zoe" / name / "01.ipynb", notebook("x = 2"))
+    put(home / "zoe" / "._01.ipynb", b"\0\5\x16\7")
+    put(home / "zoe" / ".~01.ipynb", b"half of it")
+    in_folder = read(home)
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        for path in sorted(home.rglob("*")):
+            archive.write(path, path.relative_to(home))
+    for got in (in_folder, read(tmp_path / "class.zip")):
+        assert [s.student for s in got] == ["ann", "bob", "cy", "zoe"]
+        assert all(s.cells[0].source == "x = 1" and not s.remarks for s in got)
+
+
+def test_a_hidden_folder_may_lie_beside_the_only_one(tmp_path):
+    put(tmp_path / "class" / "submitted" / "ann" / "01" / "01.ipynb")
+    put(tmp_path / "class" / ".notes" / "text.txt", "no notebook")
+    put(tmp_path / "class" / ".gitignore", "*")
+    assert one(tmp_path / "class").student == "ann"
+
+
+def test_what_was_handed_in_and_is_no_notebook_has_a_line(tmp_path):
+    put(tmp_path / "zoe.ipynb")
+    put(tmp_path / "ann.rar", b"Rar!")
+    put(tmp_path / "bob_01_batch_norm_by_hand.py", "x = 1")
+    put(tmp_path / "roster.csv", "name")
+    ann, bob, zoe = read(tmp_path)
+    assert ann.problem == "There is no notebook (.ipynb), only ann.rar."
+    assert bob.student == "bob" and "only bob_01_batch_norm_by_hand.py" in bob.problem
+    assert not zoe.problem
+
+
 @POSIX
 def test_a_file_that_becomes_a_link(tmp_path):
     secret = put(tmp_path / "secret" / "01.ipynb", notebook("secret = 1"))

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -34,6 +34,8 @@ MAX_UNPACKED = 500 * MB  # of all notebooks in a student's zip, as it claims
 MAX_ENTRIES = 20_000  # files and folders of one student that are looked at
 MAX_DEPTH = 40  # folders below each other
 
+LINKED = "It is a link, and links are not followed: send the folder itself."
+
 
 class CannotRead(Exception):
     """SUBMISSIONS is nothing that can be graded; one sentence."""
@@ -41,13 +43,17 @@ class CannotRead(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that lies in SUBMISSIONS. path: for reports, from SUBMISSIONS. time: changed."""
+    """Something that lies in SUBMISSIONS. path: for reports, from SUBMISSIONS. time: changed.
+
+    linked: it is a link, perhaps to a folder, so what it leads to is not looked at.
+    """
 
     path: tuple[str, ...]
     place: Place
     size: int = 0
     time: float = 0
     problem: str = ""
+    linked: bool = False
 
     @property
     def name(self) -> str:
@@ -66,11 +72,12 @@ class Notebook:
 
 @dataclass
 class Pile:
-    """All that one student handed in. others: names of what is no notebook."""
+    """All that one student handed in. others: names of what is no notebook. links: to folders."""
 
     who: Who
     notebooks: list[Notebook] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
 
@@ -122,7 +129,7 @@ def _piles_of_notebook(root: str) -> Piles:
 def _piles_of_folder(root: str) -> Piles:
     base = _base(root)
     folder = os.path.join(root, *base)
-    names = [name for name in sorted(os.listdir(folder)) if not is_skipped(name)]
+    names = sorted(name for name in os.listdir(folder) if _is_looked_at(folder, name))
     if len(names) == 1 and is_zip(names[0]):
         inner = os.path.join(folder, names[0])
         if stat.S_ISREG(os.lstat(inner).st_mode) and _is_export(inner):
@@ -145,12 +152,9 @@ def _piles_of_folder(root: str) -> Piles:
         elif stat.S_ISREG(known.st_mode):
             _add_file(piles, entry, os.path.basename(root))
         else:
-            entry = replace(entry, problem=not_a_file(known.st_mode))
-            if os.path.isdir(os.path.join(folder, name)):  # a link to a student's folder
-                who = who_of_folder(name)
-                _pile(piles, who).notebooks.append(Notebook(entry, name, 0, who))
-            else:
-                _add_file(piles, entry, os.path.basename(root))
+            linked = _is_link_to_folder(os.path.join(folder, name), known.st_mode)
+            entry = replace(entry, problem=not_a_file(known.st_mode), linked=linked)
+            _add_file(piles, entry, os.path.basename(root))
     return piles
 
 
@@ -174,14 +178,41 @@ def _listed(folder: str) -> set[str]:
     """The names in a folder, none if it is a link or no folder."""
     try:
         if stat.S_ISDIR(os.lstat(folder).st_mode):
-            return {name for name in os.listdir(folder) if not is_skipped(name)}
+            return {name for name in os.listdir(folder) if _is_looked_at(folder, name)}
     except (OSError, ValueError):
         pass
     return set()
 
 
+def _is_looked_at(folder: str, name: str) -> bool:
+    """Whether something is not skipped; of what is hidden, only notebooks, zips and what has some.
+
+    A hidden link to a folder may have some: nobody looks.
+    """
+    if is_skipped(name) or not name.startswith(".") or is_work(name):
+        return not is_skipped(name)
+    path = os.path.join(folder, name)
+    try:
+        mode = os.lstat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    if not stat.S_ISDIR(mode):
+        return _is_link_to_folder(path, mode)
+    pile = Pile(Who(name))
+    return any(is_work(e.name) for e in _walk(folder, (name,), pile)) or bool(pile.remarks)
+
+
+def _is_link_to_folder(path: str, mode: int) -> bool:
+    """Whether a link leads to a folder, or may: it leads nowhere now."""
+    return stat.S_ISLNK(mode) and not os.path.isfile(path)
+
+
 def _walk(root: str, start: tuple[str, ...], pile: Pile) -> Iterator[Entry]:
-    """The files below a folder, no link followed, in the order of their names."""
+    """The files below a folder, no link followed, in the order of their names.
+
+    Of what is hidden there, only notebooks and zips, and links to folders.
+    """
+    home = os.path.realpath(os.path.join(root, *start))
     waiting, seen = [start], 0
     while waiting:
         parts = waiting.pop()
@@ -211,7 +242,12 @@ def _walk(root: str, start: tuple[str, ...], pile: Pile) -> Iterator[Entry]:
                     waiting.append(below)
                 continue
             problem = "" if stat.S_ISREG(known.st_mode) else not_a_file(known.st_mode)
-            yield Entry(below, Place(root, below), known.st_size, known.st_mtime, problem)
+            linked = _is_link_to_folder(entry.path, known.st_mode)
+            if linked and os.path.realpath(entry.path).startswith(home + os.sep):
+                continue  # what it leads to is looked at anyway
+            if linked or is_work(entry.name) or not _is_hidden(below[len(start) - 1 :]):
+                place = Place(root, below)
+                yield Entry(below, place, known.st_size, known.st_mtime, problem, linked)
         if seen > MAX_ENTRIES:
             pile.remarks.append(f"Only the first {MAX_ENTRIES:,} files and folders were looked at.")
             return
@@ -245,7 +281,10 @@ def _entries_of(archive: zipfile.ZipFile, place: Place, path: tuple[str, ...]) -
     entries = []
     for number, info in enumerate(archive.infolist()):
         parts = [p[:255] for p in re.split(r"[/\\]", info.filename) if p not in ("", ".", "..")]
+        linked = stat.S_ISLNK(info.external_attr >> 16)
         if not parts or any(map(is_skipped, parts)):
+            continue
+        if _is_hidden(parts) and not (linked or is_work(parts[-1])):
             continue
         if info.filename.endswith(("/", "\\")):
             parts.append("")  # a folder that may be empty
@@ -255,7 +294,8 @@ def _entries_of(archive: zipfile.ZipFile, place: Place, path: tuple[str, ...]) -
             refuse_odd(info)
         except Unreadable as error:
             problem = str(error)
-        entries.append(Entry((*path, *parts), inner, info.file_size, _time_of(info), problem))
+        time = _time_of(info)
+        entries.append(Entry((*path, *parts), inner, info.file_size, time, problem, linked))
     return sorted(entries, key=lambda e: (e.path, e.place.members))
 
 
@@ -296,11 +336,28 @@ def _is_of_platform(names: set[str]) -> bool:
     return sum(map(is_from_platform, names)) > len(names) / 2
 
 
-_SKIPPED = {"__macosx", "thumbs.db", "desktop.ini", "__pycache__"}
+#: What systems, editors and tools leave behind. Nobody hands in work there.
+_SKIPPED = {
+    *("__macosx", "thumbs.db", "desktop.ini", "__pycache__", ".ds_store", ".appledouble"),
+    *(".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100"),
+    *(".git", ".svn", ".hg", ".idea", ".vscode", ".cache", ".config", ".local", ".npm"),
+    *(".venv", ".env", ".tox", ".nox", ".conda", ".pytest_cache", ".mypy_cache", ".ruff_cache"),
+    *(".ipynb_checkpoints", ".ipython", ".jupyter", ".virtual_documents", ".labsupport"),
+}
+_SKIPPED_STARTS = ("._", ".~", ".#", ".trash", ".nfs", ".fuse_hidden")
 
 
 def is_skipped(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SKIPPED
+    return name.lower() in _SKIPPED or name.lower().startswith(_SKIPPED_STARTS)
+
+
+def is_work(name: str) -> bool:
+    """Whether a file's name says that it can hold an answer."""
+    return is_notebook(name) or is_zip(name)
+
+
+def _is_hidden(parts: Sequence[str]) -> bool:
+    return any(part.startswith(".") for part in parts)
 
 
 # ---------------------------------------------------------------- onto a pile
@@ -314,11 +371,23 @@ def _pile(piles: Piles, who: Who) -> Pile:
 
 
 def _add_file(piles: Piles, entry: Entry, home: str) -> None:
-    """Add a file that lies beside those of other students."""
+    """Add a file, or a link, that lies beside those of other students."""
     who = who_of_file(entry.name, home)
-    if who.from_platform or is_notebook(entry.name) or is_zip(entry.name):
+    if entry.linked and not is_work(entry.name):  # a student's folder, it seems
+        who = who if who.from_platform else who_of_folder(entry.name)
+        entry = replace(entry, problem=LINKED)
+        _pile(piles, who).notebooks.append(Notebook(entry, entry.name, who.attempt, who))
+    elif who.from_platform or is_work(entry.name) or _tells_of_work(entry.name):
         pile = _pile(piles, who)
         _add(pile, entry, who.file or entry.name, who.attempt, who)
+
+
+_ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+
+
+def _tells_of_work(name: str) -> bool:
+    """Whether a file that cannot be graded was handed in, and is not the instructor's list."""
+    return name.lower().endswith(_ARCHIVES) or bool(lesson_in_name(name))
 
 
 def _add_all(pile: Pile, who: Who, entries: Iterable[Entry]) -> None:
@@ -335,7 +404,9 @@ def _add(pile: Pile, entry: Entry, name: str, attempt: int, who: Who) -> None:
         pile.who = who
     if who.text_only or not name:
         return
-    if is_notebook(name):
+    if entry.linked and not is_work(name):
+        pile.links.append(name)
+    elif is_notebook(name):
         pile.notebooks.append(Notebook(entry, name, attempt, who))
     elif is_zip(name):
         try:
@@ -349,6 +420,8 @@ def _add(pile: Pile, entry: Entry, name: str, attempt: int, who: Who) -> None:
         for inner in inside:
             if is_notebook(inner.name):
                 pile.notebooks.append(Notebook(inner, inner.name, attempt, who))
+            elif inner.linked and not is_zip(inner.name):
+                pile.links.append(inner.name)
             elif inner.name:
                 pile.others.append(inner.name)
                 if is_zip(inner.name):

@@ -93,7 +93,7 @@ def _digest_of_unread(problem: str, size: int) -> str:
 
 def _choose(key: str, pile: Pile) -> list[Found]:
     """What of one student's pile is graded."""
-    remarks = tuple(dict.fromkeys(pile.remarks))[:10]
+    remarks = tuple(dict.fromkeys([*_about_links(pile), *pile.remarks]))[:10]
     problem = ""
     if not pile.notebooks:
         problem = _no_notebook(pile)
@@ -141,8 +141,18 @@ def _worth(submission: Submission) -> int:
 
 
 def _no_notebook(pile: Pile) -> str:
-    if not pile.others:
+    others = [*pile.others, *pile.links]
+    if not others:
         return "There is no notebook."
-    first = printable(pile.others[0], 80)
-    more = f" and {len(pile.others) - 1} more" if len(pile.others) > 1 else ""
-    return f"There is no notebook (.ipynb), only {first}{more}."
+    return f"There is no notebook (.ipynb), only {_first_of(others)}."
+
+
+def _about_links(pile: Pile) -> list[str]:
+    if not pile.links:
+        return []
+    return [f"Links are not followed, so nothing was looked for in {_first_of(pile.links)}."]
+
+
+def _first_of(names: list[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return printable(names[0], 80) + more
