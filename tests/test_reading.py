@@ -578,14 +578,16 @@ def test_a_link_to_a_folder_within_a_students_is_told(tmp_path):
     (home / "bob" / "second").symlink_to(tmp_path / "far")
     put(home / "cy" / "in" / "01.ipynb")
     (home / "cy" / "again").symlink_to("in")  # looked at, where it leads
+    (home / "eve").mkdir()
+    (home / "eve" / "01.ipynb").symlink_to("gone")
     with zipfile.ZipFile(home / "dee.zip", "w") as archive:
         archive.writestr("01.ipynb", json.dumps(notebook()))
         archive.writestr(linked("second"), "../far")
-    ann, bob, cy, dee = read(home)
+    ann, bob, cy, dee, eve = read(home)
     told = "Links are not followed, so nothing was looked for in second."
     assert ann.remarks == bob.remarks == dee.remarks == (told,) and cy.remarks == ()
     assert bob.problem == "There is no notebook (.ipynb), only second."
-    assert not (ann.problem or cy.problem or dee.problem)
+    assert not (ann.problem or cy.problem or dee.problem) and "link" in eve.problem
 
 
 def test_what_is_hidden_is_graded_and_what_systems_leave_is_not(tmp_path):

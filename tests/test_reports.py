@@ -11,6 +11,7 @@ import re
 import shutil
 import sqlite3
 import unicodedata
+from collections import Counter
 from dataclasses import fields, replace
 from urllib.parse import unquote
 
@@ -197,8 +198,13 @@ def table(path, encoding="utf-8") -> list[list[str]]:
 def test_a_class_has_all_reports(tmp_path):
     results = a_class()
     (said,) = write(tmp_path, results)
-    refused = sorted({r.student for r in results if r.status == "refused"})
-    assert said.startswith(f"Could not be graded, and has no points in the tables: {refused[0]},")
+    first, *refused = said.splitlines()
+    assert first == "Could not be graded, and has no points in the tables:"
+    assert len(refused) == sum(r.status == "refused" for r in results)
+    several = Counter(r.student for r in results)
+    for r in results:
+        which = f", {r.lesson}" if several[r.student] > 1 else ""
+        assert (r.status == "refused") == (f"  {r.student}{which}: {r.problem}" in refused)
     there = {path.name for path in tmp_path.iterdir()}
     assert there == {"grades.csv", "class.html", "canvas.csv", "gradebook.db", "feedback"}
     pages = [p for p in (tmp_path / "feedback").rglob("*.html") if p.name != "index.html"]
@@ -615,10 +621,17 @@ def test_what_could_not_be_graded_has_no_points_anywhere(tmp_path):
     of_ann = replace(of_moodle("ann", 12), **bad)
     number = replace(of_ann, ids={**of_ann.ids, "canvas_user_id": "7"})
     said = write(tmp_path, [number, of_moodle("bob", 13)])[0]
-    assert said.startswith("Could not be graded, and has no points in the tables: ann. See")
+    assert said == "Could not be graded, and has no points in the tables:\n  ann: Not JSON."
     assert table(tmp_path / "moodle.csv")[1][2:3] == [""]
     assert table(tmp_path / "canvas.csv")[2][5:] == [""]
     assert set(table(tmp_path / "grades.csv", "utf-8-sig")[1][2:-2]) == {""}
+
+
+def test_a_class_that_cannot_be_graded_does_not_fill_the_terminal(tmp_path):
+    results = [result(f"s{n:03}", status="refused", problem="a\nb\x1b[2J" * 500) for n in range(90)]
+    lines = write(tmp_path, results)[0].split("\n")
+    assert len(lines) == 22 and lines[-1] == "  and 70 more; class.html has them all."
+    assert all(line.isprintable() and len(line) < 300 for line in lines)
 
 
 def test_moodle_is_not_said_to_lack_a_number_where_the_lesson_is_unknown(tmp_path):

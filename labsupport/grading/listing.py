@@ -243,9 +243,10 @@ def _walk(root: str, start: tuple[str, ...], pile: Pile) -> Iterator[Entry]:
                 continue
             problem = "" if stat.S_ISREG(known.st_mode) else not_a_file(known.st_mode)
             linked = _is_link_to_folder(entry.path, known.st_mode)
-            if linked and os.path.realpath(entry.path).startswith(home + os.sep):
+            work = is_work(entry.name)
+            if linked and not work and os.path.realpath(entry.path).startswith(home + os.sep):
                 continue  # what it leads to is looked at anyway
-            if linked or is_work(entry.name) or not _is_hidden(below[len(start) - 1 :]):
+            if linked or work or not _is_hidden(below[len(start) - 1 :]):
                 place = Place(root, below)
                 yield Entry(below, place, known.st_size, known.st_mtime, problem, linked)
         if seen > MAX_ENTRIES:

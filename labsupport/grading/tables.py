@@ -14,6 +14,7 @@ from labsupport.grading.records import Result
 
 Students = Mapping[str, Sequence[Result]]
 Lessons = Mapping[str, Mapping[str, int]]  # points of each exercise, by lesson
+NAMED = 20  # of those who could not be graded, on the terminal
 MOODLE_HEADER = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)"]
 
 
@@ -147,13 +148,24 @@ def _points(result: Result) -> int | str:
 
 
 def not_graded(students: Students) -> list[str]:
-    """Who handed in what could not be graded, as a sentence."""
-    left = [s for s, results in students.items() if any(r.status != "graded" for r in results)]
+    """Who handed in what could not be graded, and why: a sentence, and a line for each."""
+    left = [
+        f"  {one_line(student, 60)}{_which(result, results)}: {one_line(result.problem, 200)}"
+        for student, results in students.items()
+        for result in results
+        if result.status != "graded"
+    ]
     if not left:
         return []
-    return [
-        f"Could not be graded, and has no points in the tables: {name_list(left)}. See class.html."
-    ]
+    said = ["Could not be graded, and has no points in the tables:", *left[:NAMED]]
+    if len(left) > NAMED:
+        said.append(f"  and {len(left) - NAMED} more; class.html has them all.")
+    return ["\n".join(said)]
+
+
+def _which(result: Result, results: Sequence[Result]) -> str:
+    """Which of a student's submissions, where there are several."""
+    return f", {one_line(result.lesson or result.source, 80)}" if len(results) > 1 else ""
 
 
 def _is_worksheet_of_ours(path: Path) -> bool:
