@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -11,20 +13,55 @@ from pathlib import Path
 
 def main(argv: list[str]) -> int:
     """Run one command. Returns the exit code: 0 done, 1 something is wrong, 2 wrong usage."""
-    arguments = _parser().parse_args(argv)
+    arguments, unknown = _parser().parse_known_args(argv)
+    if unknown:  # told with the command's own usage; argparse would tell all commands
+        arguments.parser.error(_no_such(unknown[0], arguments.parser))
     return arguments.run(arguments)
+
+
+def _no_such(word: str, parser: argparse.ArgumentParser) -> str:
+    if not word.startswith("-"):
+        return f"there is one word too many: {word}"
+    options = sorted(set(re.findall(r"--[a-z-]+", parser.format_help())))
+    near = difflib.get_close_matches(word.partition("=")[0], options, 1)
+    return f"there is no option {word}." + (f" Did you mean {near[0]}?" if near else "")
+
+
+class _Whole(argparse.Action):
+    """A whole number, or one sentence; `type=int` would say `invalid int value`."""
+
+    def __init__(self, *names, least: int | None = None, **more):
+        super().__init__(*names, **more)
+        self.least = least
+
+    def __call__(self, parser, arguments, text, option=None):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or (self.least is not None and number < self.least):
+            bound = "" if self.least is None else f" of at least {self.least}"
+            parser.error(f"{option} wants a whole number{bound}, not '{text}'.")
+        setattr(arguments, self.dest, number)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m labsupport")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    build = commands.add_parser("build", help="lessons to notebooks and keys")
+    build = commands.add_parser(
+        "build",
+        help="lessons to notebooks and keys",
+        description="Build notebooks and answer keys from the lessons in solutions/. What is up "
+        "to date is left alone.",
+        epilog="exit codes: 0 done; 1 something is stale, or a lesson cannot be built (the "
+        "sentence says why); 2 wrong usage.",
+    )
     build.add_argument("lesson", nargs="*", help="for instance 01; all lessons by default")
     build.add_argument("--check", action="store_true", help="only say what is stale")
     build.add_argument("--execute", action="store_true", help="run notebooks though unchanged")
-    build.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
-    build.set_defaults(run=_build)
+    _add_jobs(build)
+    build.set_defaults(run=_build, parser=build)
 
     grade = commands.add_parser(
         "grade",
@@ -35,14 +72,19 @@ def _parser() -> argparse.ArgumentParser:
         "says why); 2 wrong usage; 3 students' code cannot be kept apart on this machine; 130 "
         "stopped with Ctrl-C.",
     )
-    grade.add_argument("submissions", type=Path, metavar="SUBMISSIONS")
-    grade.add_argument("-o", "--output", type=Path, required=True, metavar="GRADES")
+    grade.add_argument("submissions", type=Path, metavar="SUBMISSIONS", help="what to grade")
     grade.add_argument(
-        "--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="at one time"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="GRADES",
+        help="a folder for verdicts and reports; made if it is not there",
     )
+    _add_jobs(grade)
     grade.add_argument(
         "--seed",
-        type=int,
+        action=_Whole,
         metavar="S",
         help="of the hidden cases; by default the one that GRADES was graded with, or a new one",
     )
@@ -52,19 +94,50 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="run without isolation: for your own notebooks only, never for students'",
     )
-    grade.set_defaults(run=_grade)
+    grade.set_defaults(run=_grade, parser=grade)
 
-    report = commands.add_parser("report", help="rebuild the reports from stored verdicts")
-    report.add_argument("grades", type=Path, metavar="GRADES")
-    report.set_defaults(run=_report)
+    report = commands.add_parser(
+        "report",
+        help="rebuild the reports from stored verdicts",
+        description="Write class.html, the tables and the feedback again from the verdicts that "
+        "`grade` left in GRADES. Nothing is graded again.",
+        epilog="exit codes: 0 done; 1 there are no verdicts, or the reports cannot be written; "
+        "2 wrong usage.",
+    )
+    report.add_argument("grades", type=Path, metavar="GRADES", help="the folder of `grade -o`")
+    report.set_defaults(run=_report, parser=report)
 
-    release = commands.add_parser("release", help="the student's bundle: no answer in it")
-    release.add_argument("-o", "--output", type=Path, required=True, metavar="ZIP")
-    release.set_defaults(run=_release)
+    release = commands.add_parser(
+        "release",
+        help="the student's bundle: no answer in it",
+        description="Write the student's bundle, a zip file to hand out: the course without "
+        "solutions/, tests/ and the grader. Nothing in it holds an answer.",
+        epilog="exit codes: 0 done; 1 it cannot be written (the sentence says why); 2 wrong usage.",
+    )
+    release.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="ZIP", help="replaced if it is there"
+    )
+    release.set_defaults(run=_release, parser=release)
 
-    progress = commands.add_parser("progress", help="your points, lesson by lesson")
-    progress.set_defaults(run=_progress)
+    progress = commands.add_parser(
+        "progress",
+        help="your points, lesson by lesson",
+        description="Say how many points you have in each lesson, as `progress()` does in lesson "
+        "00. Your results are in .labsupport/ of this folder.",
+    )
+    progress.set_defaults(run=_progress, parser=progress)
     return parser
+
+
+def _add_jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--jobs",
+        action=_Whole,
+        least=1,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="how many at one time; by default as many as there are cores",
+    )
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -90,13 +163,6 @@ def _build(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("it must be at least 1")
-    return number
-
-
 def _grade(arguments: argparse.Namespace) -> int:
     command = _from_whole_course("labsupport.grading.command")
     return command.grade(arguments) if command else 1
@@ -113,7 +179,7 @@ def _release(arguments: argparse.Namespace) -> int:
         return 1
     try:
         written = release.write(arguments.output)
-    except (release.CannotRelease, OSError) as error:
+    except release.CannotRelease as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{arguments.output}: {written} files, no answers.")

@@ -37,8 +37,23 @@ def _stays_out(path: Path) -> bool:
 
 
 def write(target: Path) -> int:
-    """Write the bundle as a zip, at once or not at all. Returns the number of files."""
+    """Write the bundle as a zip, at once or not at all. Returns the number of files.
+
+    Raises CannotRelease.
+    """
+    if target.is_dir():
+        raise CannotRelease(f"{target} is a folder: name a file, for instance course.zip in it.")
+    if not target.parent.is_dir():
+        raise CannotRelease(f"There is no folder {target.parent}: make it, or name another.")
     chosen = files()
+    try:
+        _write(target, chosen)
+    except OSError as error:
+        raise CannotRelease(f"{target} cannot be written: {error.strerror or error}.") from None
+    return len(chosen)
+
+
+def _write(target: Path, chosen: list[Path]) -> None:
     partial = target.with_name(f".{target.name}.part")
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
@@ -50,4 +65,3 @@ def write(target: Path) -> int:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return len(chosen)

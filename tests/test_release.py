@@ -89,6 +89,6 @@ def test_equal_trees_give_equal_bundles(tmp_path):
 
 
 def test_a_bundle_that_cannot_be_written_leaves_nothing(tmp_path):
-    with pytest.raises(OSError):
+    with pytest.raises(release.CannotRelease, match="There is no folder"):
         release.write(tmp_path / "missing" / "course.zip")
     assert not list(tmp_path.iterdir())

@@ -81,13 +81,16 @@ def _count(number: int, what: str) -> str:
 
 def report(grades: Path) -> int:
     """Write the reports anew from the stored verdicts."""
+    if not grades.is_dir():
+        print(f"There is no folder {grades}: name the one that `grade` wrote.", file=sys.stderr)
+        return 1
     try:
         book = gradebook.Gradebook(grades)
         results = book.load()
         if book.damage:
             print(book.damage)
         if not results:
-            print(f"There are no verdicts in {grades}.", file=sys.stderr)
+            print(f"There are no verdicts in {grades}: `grade` makes them.", file=sys.stderr)
             return 1
         _write_reports(grades, results, _stored_facts(grades))
     except OSError as error:

@@ -184,6 +184,8 @@ def grade(
     limits = limits or sandbox.Limits()
     if path.resolve() == grades.resolve():
         raise reading.CannotRead(f"{grades} holds the submissions: name another folder with -o.")
+    if grades.exists() and not grades.is_dir():
+        raise reading.CannotRead(f"{grades} is not a folder: name another with -o.")
     found = reading.find(path)
     with contextlib.ExitStack() as stack:
         grades.mkdir(parents=True, exist_ok=True)
