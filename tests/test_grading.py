@@ -61,7 +61,10 @@ def test_a_class_gets_its_verdicts_and_a_second_run_runs_nothing(a_class, tmp_pa
     grades = tmp_path / "grades"
     done = command("grade", a_class, "-o", grades, "--seed", 1, "--jobs", 2)
     assert done.returncode == 0, done.stderr
-    assert "6 graded" in done.stdout and "Isolation: bubblewrap" in done.stdout
+    assert "6 submissions: 4 graded, 2 could not be. New in this run: 6, in" in done.stdout
+    assert "unchanged: 0. Isolation: bubblewrap." in done.stdout
+    assert "  dee, 02_moving_averages: The file is not a notebook" in done.stdout
+    assert "  eve: There is no notebook." in done.stdout
     results = {(r.student, r.lesson): r for r in Gradebook(grades).load()}
     assert results["ann", NUMPY].points == results["ann", NUMPY].max_points > 0
     assert results["bob", NUMPY].points == 0
@@ -73,12 +76,12 @@ def test_a_class_gets_its_verdicts_and_a_second_run_runs_nothing(a_class, tmp_pa
     verdicts = (grades / "verdicts.jsonl").read_bytes()
 
     again = command("grade", a_class, "-o", grades, "--jobs", 1)
-    assert "0 graded" in again.stdout and "6 unchanged" in again.stdout, again.stdout
+    assert "New in this run: 0" in again.stdout and "unchanged: 6" in again.stdout, again.stdout
     assert (grades / "verdicts.jsonl").read_bytes() == verdicts
 
     hand_in(a_class, "bob")  # who hands in again is graded again, and nobody else
     third = command("grade", a_class, "-o", grades)
-    assert "1 graded" in third.stdout and "5 unchanged" in third.stdout, third.stdout
+    assert "New in this run: 1" in third.stdout and "unchanged: 5" in third.stdout, third.stdout
 
     for report in ("grades.csv", "class.html"):
         (grades / report).unlink()

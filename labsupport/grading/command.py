@@ -67,9 +67,10 @@ def grade(arguments: argparse.Namespace) -> int:
     _store_facts(arguments.output, facts)
     _write_reports(arguments.output, summary.results, facts)
     refused = sum(r.status == "refused" for r in summary.results)
+    count = len(summary.results)
     print(
-        f"{_count(len(summary.results), 'submission')}: {summary.graded} graded in "
-        f"{seconds:.0f} s, {summary.unchanged} unchanged; of all these {refused} could not be. "
+        f"{_count(count, 'submission')}: {count - refused} graded, {refused} could not be. "
+        f"New in this run: {summary.graded}, in {seconds:.0f} s; unchanged: {summary.unchanged}. "
         f"Isolation: {facts['isolation']}. See {arguments.output / 'class.html'}."
     )
     return 0
