@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import html
 import html.parser
 import random
 import re
@@ -138,7 +139,7 @@ TAGS = {
     "html", "head", "meta", "style", "title", "body", "nav", "header", "main", "footer",
     "section", "div", "p", "h1", "h2", "h3", "span", "strong", "bdi", "a", "br", "pre", "code",
     "table", "tr", "td", "th", "ul", "ol", "li", "i", "details", "summary", "figure", "svg",
-    "desc", "rect", "line", "text",
+    "desc", "rect", "line", "text", "wbr",
 }  # fmt: skip
 ATTRIBUTES = {
     "lang", "charset", "http-equiv", "content", "name", "class", "href", "role", "id",
@@ -199,7 +200,7 @@ def test_a_class_has_all_reports(tmp_path):
     results = a_class()
     (said,) = write(tmp_path, results)
     first, *refused = said.splitlines()
-    assert first == "Could not be graded, and has no points in the tables:"
+    assert first == "Could not be graded, so without points in the tables:"
     assert len(refused) == sum(r.status == "refused" for r in results)
     several = Counter(r.student for r in results)
     for r in results:
@@ -274,6 +275,15 @@ def test_nothing_at_all_gets_through(tmp_path_factory, results):
     pages = [p for p in folder.glob("feedback/*/*.html") if p.name != "index.html"]
     assert len(pages) == sum(map(len, students.values()))
     assert len({len(row) for row in table(folder / "grades.csv", "utf-8-sig")}) == 1
+
+
+@given(st.text(st.characters() | st.sampled_from("/_.-& <")))
+def test_a_path_breaks_after_its_separators(path):
+    shown = str(paper.breakable(path))
+    pieces = [html.unescape(piece) for piece in shown.split("<wbr>")]
+    assert "".join(pieces) == path and all(len(piece) <= 25 for piece in pieces)
+    for piece, after in zip(pieces, pieces[1:], strict=False):
+        assert piece[-1] in "/_" or len(piece) == 24 or after[0] in "/_"
 
 
 def test_marks_are_not_piled_up():
@@ -368,7 +378,15 @@ def test_feedback_on_what_could_not_be_read_says_why():
     none = replace(result("ann"), exercises=(), status="refused", problem="It is not JSON.")
     text = told(feedback.feedback_page(none))
     assert "could not be graded" in text and "It is not JSON." in text
-    assert "0 of 0 points" in text
+    assert "Not graded" in text and "of 0 points" not in text
+    assert "File: ann.ipynb" in text and "SHA-256" not in text  # it may not have been read
+
+
+def test_feedback_on_nothing_names_no_file():
+    none = replace(result("ann", ""), source="ann", status="refused", problem="There is none.")
+    text = told(feedback.feedback_page(none))
+    assert "There was nothing to grade. There is none." in text and "File" not in text
+    assert "ann There is none." in class_text([none]).split("to look at")[1]
 
 
 def test_a_student_of_several_lessons_has_a_list_of_them(tmp_path):
@@ -408,7 +426,7 @@ def test_mistakes_are_counted_most_frequent_first_each_student_once():
     twice = replace(twice, exercises=(replace(first, parts=again), *twice.exercises[1:]))
     results = [twice, wrong("bob"), wrong("cy"), wrong("dee", mistake="n", name="No epsilon")]
     text = class_text([*results, result("eve")])
-    assert "They mix up the axes 3 of 5 students, in bn-dense" in text
+    assert "They mix up the axes 3 of the 5 students graded in this lesson: bn-dense ." in text
     assert text.index("They mix up the axes") < text.index("No epsilon")
     assert "3 They mix up the axes Which axis?" in text
 
@@ -420,7 +438,10 @@ def test_one_mistake_in_two_exercises_is_one_thing_to_teach():
     told |= dict(mistake="other", mistake_name="They mix up the axes", question="Which axis?")
     text = class_text([with_part(wrong("ann", 0), 1, **told), wrong("bob", 1)])
     taught = text.split("What to teach on Monday")[1].split("Fewest right")[0]
-    said = "They mix up the axes 2 of 2 students, in bn-dense (1), bn-conv (2). Which axis?"
+    said = (
+        "They mix up the axes 2 of the 2 students graded in this lesson: bn-dense (1), bn-conv "
+        "(2). Which axis?"
+    )
     assert taught.replace(" ", "") == said.replace(" ", "")
 
 
@@ -444,7 +465,7 @@ def test_how_many_are_right_partly_right_wrong_or_not_there():
     ]
     text = class_text(results)
     assert "bn-dense 2 1 1 3 bn-conv" in text
-    assert "7 graded, 1 that could not be" in text
+    assert "Handed in by 8 of 8 students, 1 of them not graded; 19 points" in text
     assert "8 students 8 submissions 1 that could not be graded" in text
     assert "1 with a wrong answer that has no name" in text and "bad" in text
 
@@ -476,6 +497,47 @@ def test_who_made_a_mistake_is_folded_away_and_leads_to_the_feedback(tmp_path):
         assert (tmp_path / unquote(link)).is_file(), link
     for link in {v for _, n, v in Page(text).attributes if n == "href" and v.startswith("#")}:
         assert f'id="{link[1:]}"' in text
+
+
+def test_counts_are_of_those_who_handed_in_that_lesson():
+    told = dict(outcome="mistake", mistake="m", mistake_name="They mix up the axes", message="-")
+    other = with_part(result("cy", LESSONS[1]), 0, **told)
+    results = [
+        wrong("ann"),
+        result("bob"),
+        *[result(name, LESSONS[1]) for name in ("bob", "dee", "eve")],
+        result("fay", status="refused", problem="Not JSON."),
+        result("gus", "", source="gus", status="refused", problem="There is none."),
+    ]
+    text = class_text(results)
+    assert "They mix up the axes 1 of the 2 students graded in this lesson: bn-dense" in text
+    assert "Handed in by 3 of 6 students, 1 of them not graded;" in text
+    assert "Handed in by 3 of 6 students; 29 points" in text
+    text = class_text([*results, other])
+    assert "They mix up the axes 2 of the 5 students graded in these lessons: bn-dense (1)" in text
+
+
+def test_a_students_list_says_what_its_sum_is_of(tmp_path):
+    results = [result("ann"), result("ann", LESSONS[1]), result("bob", "02_moving_averages")]
+    results[1] = replace(results[1], status="refused", problem="Not JSON.")
+    results[1] = with_part(results[1], 0)
+    none = [
+        replace(e, parts=tuple(replace(p, points=0) for p in e.parts)) for e in results[1].exercises
+    ]
+    results[1] = replace(results[1], exercises=tuple(none))
+    write(tmp_path, results)
+    text = told((tmp_path / "feedback" / "ann" / "index.html").read_text("utf-8"))
+    assert "The sum of the 2 lessons handed in 19 of 48 points" in text
+    assert "not graded, 0 of 29" in text
+
+
+def test_each_student_in_the_list_has_a_link(tmp_path):
+    none = result("cy", "", source="cy", status="refused", problem="There is none.")
+    write(tmp_path, [result("ann"), result("ann", LESSONS[1]), result("bob"), none])
+    text = (tmp_path / "class.html").read_text("utf-8").split("<h2>Students")[1]
+    links = [v for _, n, v in Page(text).attributes if n == "href"]
+    for page in ("ann/index.html", f"bob/{LESSONS[0]}.html", "cy/unknown%20lesson%201.html"):
+        assert f"feedback/{page}" in links
 
 
 def test_what_needs_a_look_comes_with_problems_first():
@@ -621,7 +683,7 @@ def test_what_could_not_be_graded_has_no_points_anywhere(tmp_path):
     of_ann = replace(of_moodle("ann", 12), **bad)
     number = replace(of_ann, ids={**of_ann.ids, "canvas_user_id": "7"})
     said = write(tmp_path, [number, of_moodle("bob", 13)])[0]
-    assert said == "Could not be graded, and has no points in the tables:\n  ann: Not JSON."
+    assert said == "Could not be graded, so without points in the tables:\n  ann: Not JSON."
     assert table(tmp_path / "moodle.csv")[1][2:3] == [""]
     assert table(tmp_path / "canvas.csv")[2][5:] == [""]
     assert set(table(tmp_path / "grades.csv", "utf-8-sig")[1][2:-2]) == {""}

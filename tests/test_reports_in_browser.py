@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
+from dataclasses import replace
 
 import pytest
 from made_up_class import LESSONS, a_class
@@ -98,6 +99,39 @@ def test_pages_fit_a_phone_and_a_desk(browser, grades, scheme):
                 sum(map(float, re.findall(r"[\d.]+", seen[c])[:3])) for c in ("ink", "paper")
             )
             assert (ink < paper) == (scheme == "light") and abs(ink - paper) > 450
+
+
+SPLIT = """() => [...document.querySelectorAll("td.path, td.id")].flatMap(cell => {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), split = [];
+    for (let node; (node = walker.nextNode()); )
+        for (const word of node.data.matchAll(/[^\\s-]+/g)) {
+            const range = document.createRange();
+            range.setStart(node, word.index);
+            range.setEnd(node, word.index + word[0].length);
+            if (range.getClientRects().length > 1) split.push(word[0]);
+        }
+    return split;
+})"""
+
+
+@needs_chromium
+def test_paths_and_exercises_are_broken_between_words(browser, tmp_path):
+    results = [
+        replace(r, source=f"Bao Nguyen/week_1/{r.lesson} (2) final_version.ipynb", remarks=("A.",))
+        for r in a_class()[:20]
+    ]
+    reports.write_all(tmp_path, results)
+    for media, width in (("screen", 390), ("screen", 700), ("screen", 1100), ("print", 680)):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.emulate_media(media=media)
+        page.goto((tmp_path / "class.html").as_uri())
+        assert page.locator("td.path").count() == 20
+        assert page.evaluate(SPLIT) == []
+        wide = (
+            "() => [...document.querySelectorAll('.wide')].map(e => e.scrollWidth - e.clientWidth)"
+        )
+        assert max(page.evaluate(wide)) <= 0, (media, width)
+        page.close()
 
 
 @needs_chromium

@@ -23,6 +23,9 @@ from labsupport.grading.paper import (
 from labsupport.grading.records import ExerciseResult, Result
 from labsupport.vocabulary import Part, PartVerdict, Verdict
 
+#: A student's list of pages, where there are several.
+INDEX = "index.html"
+
 #: Where a student's pages are, relative to GRADES: by student and number of the result.
 Addresses = dict[str, list[tuple[str, str, str]]]
 
@@ -53,7 +56,7 @@ def write(grades: Path, students: Mapping[str, Sequence[Result]], addresses: Add
             put(path, feedback_page(result, several=several))
         wanted |= {*paths}
         if several:
-            index = paths[0].parent / "index.html"
+            index = paths[0].parent / INDEX
             put(index, _index_page(student, results, [path.name for path in paths]))
             wanted.add(index)
     _remove_stale(grades / "feedback", wanted)
@@ -75,11 +78,13 @@ def _remove_stale(feedback: Path, wanted: set[Path]) -> None:
 def feedback_page(result: Result, *, several: bool = False) -> str:
     """The page on one submission."""
     verdicts = [public_verdict(exercise) for exercise in result.exercises]
+    there = result.source != result.student  # or else the student stands for a missing notebook
+    title = "A notebook of no known lesson" if there else "No notebook"
     return page(
         "feedback.html",
         "feedback.css",
         student=name_of(result),
-        lesson=lesson_title(result.lesson) if result.lesson else "A notebook of no known lesson",
+        lesson=lesson_title(result.lesson) if result.lesson else title,
         points=result.points,
         most=result.max_points,
         problem=one_line(result.problem),
@@ -88,9 +93,9 @@ def feedback_page(result: Result, *, several: bool = False) -> str:
         cards=[cards.what_a_verdict_shows(v) for v in verdicts if result.status == "graded"],
         right=sum(v.outcome == "right" for v in verdicts),
         late=result.ids.get("late") == "yes",
-        file=one_line(result.source.rsplit("/", 1)[-1], 120),
-        digest_of_file=one_line(result.digest[:12]),
-        index="index.html" if several else "",
+        file=one_line(result.source.rsplit("/", 1)[-1], 120) if there else "",
+        digest_of_file=one_line(result.digest[:12]) if result.status == "graded" else "",
+        index=INDEX if several else "",
     )
 
 
@@ -101,7 +106,7 @@ def _index_page(student: str, results: Sequence[Result], names: Sequence[str]) -
             "href": href(name),
             "points": r.points,
             "most": r.max_points,
-            "percent": round(100 * r.points / r.max_points) if r.max_points else 0,
+            "refused": r.status != "graded",
             "problem": one_line(r.problem),
         }
         for r, name in zip(results, names, strict=True)
@@ -114,6 +119,7 @@ def _index_page(student: str, results: Sequence[Result], names: Sequence[str]) -
         rows=rows,
         points=total[0],
         most=total[1],
+        lessons=sum(bool(r.lesson) for r in results),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from labsupport.grading.feedback import Addresses
+from labsupport.grading.feedback import INDEX, Addresses
 from labsupport.grading.paper import href, lesson_title, one_line, page, put
 from labsupport.grading.records import ExerciseResult, PartResult, Result
 
@@ -30,12 +30,17 @@ class Who:
 
 @dataclass
 class Finding:
-    """A mistake, or wrong answers without a name, and who gave it. Each student once."""
+    """A mistake, or wrong answers without a name, and who gave it. Each student once.
+
+    among: the students graded in the lessons where it was made.
+    """
 
     text: str
     question: str = ""
     who: dict[str, Who] = field(default_factory=dict)
     where: Counter[str] = field(default_factory=Counter)
+    lessons: int = 0
+    among: set[str] = field(default_factory=set)
 
     @property
     def count(self) -> int:
@@ -69,10 +74,14 @@ class ExerciseView:
 class LessonView:
     title: str
     points: int
-    graded: int = 0
+    graded: set[str] = field(default_factory=set)  # students
     refused: int = 0
     scores: list[float] = field(default_factory=list)
     exercises: dict[str, ExerciseView] = field(default_factory=dict)
+
+    @property
+    def handed_in(self) -> int:
+        return len(self.graded) + self.refused
 
     @property
     def median(self) -> str:
@@ -116,6 +125,7 @@ def class_page(
         rows.append(
             {
                 "name": shown,
+                "href": _first_page(addresses[student]),
                 "points": got,
                 "percent": 100 * got / most if most else 0,
                 "cells": [_cell(own.get(lesson)) for lesson in lessons],
@@ -149,7 +159,7 @@ def _add(view: LessonView, result: Result, points: Mapping[str, int], who: Who) 
     if result.status != "graded":
         view.refused += 1
         return
-    view.graded += 1
+    view.graded.add(result.student)
     view.scores.append(100 * result.points / view.points if view.points else 0)
     found = {exercise.id: exercise for exercise in result.exercises}
     for id, most in points.items():
@@ -211,11 +221,16 @@ def _teach(views: Iterable[LessonView]) -> list[Finding]:
     """
     merged: dict[str, Finding] = {}
     for view in views:
+        made = set()
         for exercise in view.exercises.values():
             for mistake in exercise.mistakes.values():
                 one = merged.setdefault(mistake.text, Finding(mistake.text, mistake.question))
                 one.who.update(mistake.who)
                 one.where[exercise.id] += mistake.count
+                made.add(mistake.text)
+        for text in made:
+            merged[text].lessons += 1
+            merged[text].among |= view.graded
     return sorted(merged.values(), key=lambda f: (-f.count, -len(f.where)))[:TO_TEACH]
 
 
@@ -229,11 +244,17 @@ def _trouble(result: Result, who: Who) -> dict[str, Any]:
     return {
         "who": who,
         "lesson": lesson_title(result.lesson) if result.lesson else "",
-        "source": one_line(result.source, 200),
+        "source": one_line(result.source, 200) if result.source != result.student else "",
         "problem": one_line(result.problem),
         "events": [one_line(event) for event in result.events],
         "remarks": [one_line(remark) for remark in result.remarks],
     }
+
+
+def _first_page(places: Sequence[tuple[str, str, str]]) -> str:
+    """A student's only page of feedback, or the list of them."""
+    first = places[0]
+    return href(*first) if len(places) == 1 else href(*first[:-1], INDEX)
 
 
 def _cell(own: tuple[Result, str] | None) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def _environment():
     folders = jinja2.ChoiceLoader([jinja2.FileSystemLoader(TEMPLATES), own.loader])
     environment = own.overlay(loader=folders)
     environment.filters["href"] = href
+    environment.filters["breakable"] = breakable
     return environment
 
 
@@ -108,6 +109,11 @@ def made_by_us(path: Path) -> bool:
 def href(*parts: str) -> str:
     """A relative address. Names are quoted, so no part can be a scheme or leave the folder."""
     return "/".join(quote(part, safe="") for part in parts)
+
+
+def breakable(path: str) -> Markup:
+    """A path that a narrow column breaks after a separator, and not within a word."""
+    return Markup("<wbr>").join(re.findall(r"[^/_]{1,24}[/_]?|[/_]", path))
 
 
 # ---------------------------------------------------------------- files

@@ -41,7 +41,11 @@ def write_grades(path: Path, students: Students, lessons: Lessons) -> None:
             got = {e.id: e.points for e in graded}
             row += [got.get(id, "") for id in points]
         late = [r.lesson or r.source for r in results if r.ids.get("late") == "yes"]
-        said = [f"{r.lesson or r.source}: {r.problem}" for r in results if r.problem]
+        said = [
+            r.problem if r.source == student else f"{r.lesson or r.source}: {r.problem}"
+            for r in results
+            if r.problem
+        ]
         rows.append([*row, cell(", ".join(late)), cell(" | ".join(said))])
     put(path, _csv(rows), bom=True)
 
@@ -157,7 +161,7 @@ def not_graded(students: Students) -> list[str]:
     ]
     if not left:
         return []
-    said = ["Could not be graded, and has no points in the tables:", *left[:NAMED]]
+    said = ["Could not be graded, so without points in the tables:", *left[:NAMED]]
     if len(left) > NAMED:
         said.append(f"  and {len(left) - NAMED} more; class.html has them all.")
     return ["\n".join(said)]
