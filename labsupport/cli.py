@@ -144,6 +144,9 @@ def _build(arguments: argparse.Namespace) -> int:
     try:
         from labsupport.authoring import answer_key, build, lessons
     except ImportError as error:
+        if str(error.name).startswith("labsupport"):
+            print("This is the student's bundle: it builds nothing.", file=sys.stderr)
+            return 1
         print(f"Building needs the whole environment: {error}.", file=sys.stderr)
         return 1
     if not lessons.SOURCES.is_dir():

@@ -79,6 +79,7 @@ def test_a_check_works_in_it(bundle):
 def test_what_it_cannot_do_is_one_sentence(bundle, words):
     done = run(bundle, *words)
     assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("This is the student's bundle: it ")
     assert len(done.stderr.strip().splitlines()) == 1
 
 
