@@ -134,6 +134,17 @@ def test_who_is_not_there_any_more_is_named(tmp_path):
     assert said[0].endswith("so not in the reports: bob.")
 
 
+def test_what_comes_to_lie_beside_a_notebook_is_told(tmp_path):
+    folder, grades = tmp_path / "submissions", tmp_path / "grades"
+    hand_in(folder, "ann")
+    runner.grade(folder, grades, seed=1, jobs=1)
+    (folder / "ann" / "more").symlink_to(tmp_path)
+    for unchanged in (0, 1):
+        summary = runner.grade(folder, grades, jobs=1)
+        (result,) = summary.results
+        assert "Links are not followed" in result.remarks[0] and summary.unchanged == unchanged
+
+
 def test_two_graders_do_not_share_a_folder(tmp_path):
     book = Gradebook(tmp_path)
     with book.lock(), pytest.raises(Locked, match="Another grader"), Gradebook(tmp_path).lock():

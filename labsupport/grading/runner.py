@@ -270,6 +270,8 @@ def _seed(grades: Path, wanted: int | None) -> int:
 def _still_holds(before: Result, submission: Submission, seed: int) -> bool:
     if before.digest != submission.digest or before.seed != seed:
         return False
+    if before.remarks[: len(submission.remarks)] != submission.remarks:
+        return False  # there is something new beside it
     if before.status == "refused":
         return before.problem == submission.problem
     return bool(submission.lesson) and before.course == _course(submission.lesson)
