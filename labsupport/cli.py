@@ -72,11 +72,11 @@ def _parser() -> argparse.ArgumentParser:
         "says why); 2 wrong usage; 3 students' code cannot be kept apart on this machine; 130 "
         "stopped with Ctrl-C.",
     )
-    grade.add_argument("submissions", type=Path, metavar="SUBMISSIONS", help="what to grade")
+    grade.add_argument("submissions", type=_path, metavar="SUBMISSIONS", help="what to grade")
     grade.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=_path,
         required=True,
         metavar="GRADES",
         help="a folder for verdicts and reports; made if it is not there",
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 done; 1 there are no verdicts, or the reports cannot be written; "
         "2 wrong usage.",
     )
-    report.add_argument("grades", type=Path, metavar="GRADES", help="the folder of `grade -o`")
+    report.add_argument("grades", type=_path, metavar="GRADES", help="the folder of `grade -o`")
     report.set_defaults(run=_report, parser=report)
 
     release = commands.add_parser(
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 done; 1 it cannot be written (the sentence says why); 2 wrong usage.",
     )
     release.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="ZIP", help="replaced if it is there"
+        "-o", "--output", type=_path, required=True, metavar="ZIP", help="replaced if it is there"
     )
     release.set_defaults(run=_release, parser=release)
 
@@ -127,6 +127,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     progress.set_defaults(run=_progress, parser=progress)
     return parser
+
+
+def _path(text: str) -> Path:
+    """A path; an empty one is a shell variable that was not set, and not this folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return Path(text)
 
 
 def _add_jobs(command: argparse.ArgumentParser) -> None:

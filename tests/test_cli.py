@@ -50,6 +50,14 @@ def test_wrong_usage_is_told_with_the_usage_of_that_command(line, sentence, caps
     assert error.endswith(f"python3 -m labsupport {command}: error: {sentence}\n")
 
 
+@pytest.mark.parametrize(
+    "words", [("grade", "", "-o", "y"), ("grade", "x", "-o", ""), ("report", "")]
+)
+def test_an_empty_name_is_not_this_folder(words, capsys):
+    code, _out, error = said(capsys, *words)
+    assert code == 2 and error.endswith(": the name is empty\n")
+
+
 def test_numbers_are_read():
     arguments = cli._parser().parse_args(["grade", "x", "-o", "y", "--jobs", "3", "--seed", "-4"])
     assert (arguments.jobs, arguments.seed) == (3, -4)
