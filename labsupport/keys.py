@@ -51,19 +51,28 @@ def dumps(key: Key) -> str:
 
 
 def loads(text: str) -> Key:
-    stored = json.loads(text)
-    right = stored["right"]
+    stored = whole(text)
     mistakes = tuple(
         KnownMistake(
             m["id"],
             m["name"],
             m["question"],
-            {case: _unpack(_merge(right[case], m["differs"].get(case, {}))) for case in right},
+            {case: _unpack(packed) for case, packed in m["observations"].items()},
             tuple(m["same_as"]),
         )
         for m in stored["mistakes"]
     )
-    return Key({case: _unpack(packed) for case, packed in right.items()}, mistakes)
+    return Key({case: _unpack(packed) for case, packed in stored["right"].items()}, mistakes)
+
+
+def whole(text: str) -> dict:
+    """What is stored, with all that each mistake was seen to do in place of what differs."""
+    stored = json.loads(text)
+    right = stored["right"]
+    for m in stored["mistakes"]:
+        differs = m.pop("differs")
+        m["observations"] = {c: _merge(right[c], differs.get(c, {})) for c in right}
+    return stored
 
 
 def _pack(observation: Observation) -> dict:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from labsupport import exercises, keys
+from labsupport.authoring.build import same_key
 from labsupport.judge import same
 from labsupport.vocabulary import Key, KnownMistake, Observation, Odd, Trouble
 
@@ -114,6 +115,18 @@ def test_only_differences_are_stored():
     assert lost["case"] == {"values": {}, "lost": ["mean", "inputs"]}
     failed = stored(key_of(right, Observation(trouble=Trouble("raised", "ValueError: x"))))
     assert failed["case"] == {"trouble": {"kind": "raised", "text": "ValueError"}}
+
+
+def test_keys_are_the_same_though_last_digits_make_a_difference_that_is_stored():
+    """Float32 sums of threads: a number of a mistake is the right one, or nearly."""
+    right, exercise = {"out": np.array([1.0, 2.0])}, exercises.find("k-train-step")
+    texts = [
+        keys.dumps(key_of(right, Observation({"out": right["out"] * factor})))
+        for factor in (1, 1 + 1e-7, 1.01)
+    ]
+    assert stored(keys.loads(texts[0])) == {} != stored(keys.loads(texts[1]))
+    assert same_key(exercise, texts[0], texts[1])
+    assert not same_key(exercise, texts[0], texts[2])
 
 
 def test_nan_equals_nan_when_differences_are_taken():
