@@ -6,6 +6,7 @@ each lesson, so that workers can share them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations
 
@@ -15,7 +16,8 @@ import pytest
 from labsupport import exercises, keys
 from labsupport.authoring import answer_key, catalogue, lessons
 from labsupport.authoring.build import same_key
-from labsupport.judge import agree, cells_of, judge
+from labsupport.grading.stacks import where_probed
+from labsupport.judge import agree, cells_of, differing, judge
 from labsupport.observe import observe
 
 #: The visible cases and a hidden draw: what holds must hold on both.
@@ -125,6 +127,34 @@ def test_mistakes_are_not_near_misses(name):
                     mistake.id,
                     part.id,
                 )
+
+
+def test_no_part_is_right_by_heart(name):
+    """Probed where the answer is, it could say of itself what the visible key says.
+
+    Either all of that, or the words of it beside the numbers that its mistake gives.
+    """
+    exercise, seed = exercises.find(name), 20_261
+    if where_probed(exercise) != "inside":
+        return
+    cases, key, by_heart = draw(exercise, seed), fresh_key(name, seed), keys.load(name).right
+    for part in exercise.parts:
+        assert differing(exercise, key.right, by_heart, cells_of(key.right, part)), part.id
+    for mistake in key.mistakes:
+        honest = judge(exercise, cases, key, mistake.observations)
+        forged = {
+            case: seen
+            if seen.trouble
+            else replace(seen, values={**seen.values, **words_of(by_heart[case])})
+            for case, seen in mistake.observations.items()
+        }
+        forged = judge(exercise, cases, key, forged)
+        for one, other in zip(honest.parts, forged.parts, strict=True):
+            assert other.points <= one.points, (mistake.id, one.part.id)
+
+
+def words_of(observation):
+    return {name: value for name, value in observation.values.items() if isinstance(value, str)}
 
 
 def test_every_value_belongs_to_one_part(name):

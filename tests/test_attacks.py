@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -26,8 +27,8 @@ from grading_tools import (
     told,
 )
 
-from labsupport import exercises
-from labsupport.grading import fresh, landlock, program, remote, sandbox, seccomp
+from labsupport import exercises, keys
+from labsupport.grading import fresh, landlock, program, remote, sandbox, seccomp, stacks
 from labsupport.grading.gradebook import Gradebook
 
 BODY = "def batch_norm_dense(x, gamma, beta, eps):\n"
@@ -538,6 +539,141 @@ def test_replacing_what_probes_use_earns_nothing(tf_box, what):
     honest = graded(tf_box, TENSORFLOW, ANSWERS)
     assert patched.points <= honest.points
     assert any("undone" in event for event in patched.events)
+
+
+# ---------------------------------------------------------------- where the probe is, too
+
+#: Puts words of its own in place of what the probe saw of the case that is being tried.
+FORGE = """\
+import sys
+from labsupport import observe
+from labsupport.vocabulary import Observation
+
+def forge(*_arguments, **_named):
+    frame = sys._getframe()
+    while frame.f_code.co_name != "_observe_case":
+        frame = frame.f_back
+    words = {name: np.array(value) if isinstance(value, list) else value
+             for name, value in WORDS[frame.f_locals["case"].id].items()}
+    observe.Observation = lambda values, trouble, note: Observation({**values, **words})
+
+WORDS = """
+FORGERS = {
+    "k-layer": "class BatchNorm(keras.layers.Layer):\n"
+    "    def __init__(self, momentum, epsilon):\n        super().__init__()\n        forge()\n",
+    "mnist-restore": "checkpoint = (forge, forge)\n",
+}
+
+
+@pytest.fixture(scope="module")
+def inside():
+    """What grades cells on a lesson: each lesson in a sandbox of its own."""
+    with contextlib.ExitStack() as stack:
+        boxes = {}
+
+        def grade(lesson, *sources):
+            if lesson not in boxes:
+                boxes[lesson] = stack.enter_context(open_box(lesson))
+            return graded(boxes[lesson], lesson, *sources, limits=replace(LIMITS, cell=20))
+
+        yield grade
+
+
+def words_of(right, names=None) -> str:
+    """A key's right values as Python. names: only these."""
+    found = {}
+    for case, observation in right.items():
+        values = observation.values.items()
+        known = {k: v for k, v in values if names is None or k in names}
+        found[case] = {k: str(v) if isinstance(v, str) else v.tolist() for k, v in known.items()}
+    return f"{found!r}\n"
+
+
+@pytest.mark.parametrize("name", sorted(stacks.PROBED_INSIDE))
+def test_the_visible_key_forged_where_the_probe_is_earns_nothing(inside, name):
+    exercise = exercises.find(name)
+    forger = FORGERS.get(name, f"{exercise.answer} = forge\n")
+    hidden = key_of(exercise.lesson).key(name).right
+    forged = inside(exercise.lesson, FORGE + words_of(hidden) + forger)
+    assert points(forged, name) == exercise.points, "the forgery itself does not work any more"
+    forged = inside(exercise.lesson, FORGE + words_of(keys.load(name).right) + forger)
+    assert points(forged, name) == 0
+
+
+#: Wrong answers, and the words of the visible key with which they cover up what is wrong.
+COVERED_UP = {
+    "mnist-audit": (
+        """\
+def still_layers(build, images):
+    forge()
+    with tf.Graph().as_default():
+        build(tf.placeholder(tf.float32, (None, images.shape[1])), tf.placeholder(tf.bool, ()))
+        told = {op.name.split("/")[0] for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS)}
+        moving = [v.name.split("/")[0] for v in tf.global_variables() if "/moving_" in v.name]
+        return sorted(set(moving) - told)
+""",
+        {"ran", "the graph that is there"},
+    ),
+    "k-dropout": (
+        """\
+def hidden_layers(units, rate):
+    forge()
+    layers = []
+    for size in units:
+        layers += [keras.layers.Dense(size), keras.layers.Dropout(rate)]
+        layers += [keras.layers.BatchNormalization(), keras.layers.Activation("elu")]
+    return layers
+""",
+        {"momentum", "met", "biases"},
+    ),
+    "k-layer": (
+        """\
+class BatchNorm(keras.layers.Layer):
+    def __init__(self, momentum, epsilon):
+        super().__init__()
+        self.momentum = momentum
+        forge()
+
+    def build(self, shape):
+        self.gamma = self.add_weight(shape=shape[1:], initializer="ones")
+        self.beta = self.add_weight(shape=shape[1:], initializer="zeros")
+        self.moving_mean = self.add_weight(shape=shape[1:], initializer="zeros")
+        self.moving_variance = self.add_weight(shape=shape[1:], initializer="ones")
+
+    def call(self, x, training=False):
+        if training:
+            for old, new in zip(
+                (self.moving_mean, self.moving_variance), tf.nn.moments(x, axes=[0])
+            ):
+                old.assign(self.momentum * old + (1 - self.momentum) * new)
+        return x
+""",
+        {"variables", "start"},
+    ),
+    "k-freeze": (
+        """\
+def fine_tune(base, classes):
+    forge()
+    start = keras.Input(base.input_shape[1:])
+    model = keras.Model(start, keras.layers.Dense(classes)(base(start)))
+    model.trainable = False
+    return model
+""",
+        {
+            *("training", "prediction", "kernels", "scales", "statistics", "head"),
+            *("training, later", "prediction, later", "head, later"),
+            *("kernels, later", "scales, later", "statistics, later"),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COVERED_UP)
+def test_words_that_cover_up_what_is_wrong_earn_nothing(inside, name):
+    """The numbers beside them are the wrong answer's own."""
+    (answer, names), lesson = COVERED_UP[name], exercises.find(name).lesson
+    words = words_of(keys.load(name).right, names)
+    assert points(inside(lesson, FORGE + words + answer), name) == 0
 
 
 def test_a_session_in_one_submission_does_not_hang_the_next(tf_box):

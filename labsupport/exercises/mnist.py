@@ -212,9 +212,11 @@ def _audit_cases(rng: np.random.RandomState) -> list[Case]:
         """
         d = int(rng.randint(5, 8))
         how = dict(kernel=rng.randn(d, 10), layers=layers, frozen=frozen, zero=zero)
+        how |= dict(rows=batch(rng, 10, d), there=f"there_{rng.randint(100, 1000)}")
         return Case(case_id, title, dict(images=batch(rng, 10, d), **how))
 
-    first, *rest = (f"norm_{c}" for c in rng.permutation(list("abcdefgh")))
+    # Of so many that nobody has the names by heart.
+    first, *rest = (f"norm_{n}" for n in rng.choice(np.arange(100, 1000), 5, replace=False))
     two = {rest[0]: False, first: True, rest[1]: False}
     return [
         case("two", "a network in which two layers stand still", two, zero=max(rest[:2])),
@@ -228,12 +230,25 @@ def _audit_cases(rng: np.random.RandomState) -> list[Case]:
     ]
 
 
-def _builder(tf: Any, inputs: Mapping[str, Any], runs: list[bool]) -> Callable[[Any, Any], Any]:
-    """The case's network, as a function like the lesson's; `runs` notes each run's mode."""
+def _builder(
+    tf: Any, inputs: Mapping[str, Any], runs: list[bool], means: list[np.ndarray]
+) -> Callable[[Any, Any], Any]:
+    """The case's network, as a function like the lesson's.
+
+    `runs` notes each run's mode; `means` what the first updated layer's updates take for the mean,
+    in training mode. The network computes with rows of its own, and that layer has nothing trained
+    before it: so right answers agree in the mean, whatever they feed and train.
+    """
+    updated = next(name for name, told in inputs["layers"].items() if told)
 
     def note(training):
         runs.append(bool(training))
         return np.float32(bool(training))
+
+    def note_mean(training, mean):
+        if training:
+            means.append(mean)
+        return mean
 
     def quick(_usual_way, *, initial_value, name, trainable, **_rest):
         return tf_variable.make(initial_value, name, trainable)
@@ -245,25 +260,27 @@ def _builder(tf: Any, inputs: Mapping[str, Any], runs: list[bool]) -> Callable[[
     def network(x, training):
         on = tf.py_func(note, [tf.convert_to_tensor(training)], tf.float32)
         on.set_shape(())
-        h = tf.cast(x, tf.float32) + 0 * on
-        if h.shape.ndims != 2 or h.shape.dims[1].value is None:
+        fed = tf.cast(x, tf.float32)
+        if fed.shape.ndims != 2 or fed.shape.dims[1].value is None:
             raise ValueError("The network has to know D: the shape of `x` should be (None, D).")
+        h = inputs["rows"].astype(np.float32) + 0 * (on + tf.reduce_mean(fed, 0))
         for name, told in inputs["layers"].items():
             with tf.variable_scope(name):
                 start = 0.5 * (name != inputs["zero"])
                 pace = 0.1 * (name not in inputs["frozen"])
-                h = tf.nn.elu(_layer(tf, h, start, pace * on if told else None))
+                tell = (note_mean, training) if name == updated else None
+                h = tf.nn.elu(_layer(tf, h, start, pace * on if told else None, tell))
         with tf.variable_scope("logits"):
             return tf.matmul(h, _variable(tf, "kernel", inputs["kernel"], trainable=True))
 
     return build
 
 
-def _layer(tf: Any, h: Any, start: float, pace: Any) -> Any:
+def _layer(tf: Any, h: Any, start: float, pace: Any, tell: Any = None) -> Any:
     """Batch norm in few operations: its statistics go towards the batch's at this pace.
 
     pace: None for a layer that is told nothing about training. Others use the batch in either mode,
-    since an audit looks at what moves.
+    since an audit looks at what moves. tell: what an update tells the batch's mean, and the mode.
     """
     d = int(h.shape[1])
     mean = _variable(tf, "moving_mean", np.full(d, start))
@@ -272,6 +289,10 @@ def _layer(tf: Any, h: Any, start: float, pace: Any) -> Any:
         return (h - mean) * tf.rsqrt(variance + 1e-3)
     gamma, beta = _variable(tf, "gamma", np.ones(d), trainable=True), np.zeros(d, np.float32)
     h, *of_batch = tf.nn.fused_batch_norm(tf.reshape(h, (-1, 1, 1, d)), gamma, beta)
+    if tell is not None:
+        note_mean, training = tell
+        of_batch[0] = tf.py_func(note_mean, [training, of_batch[0]], tf.float32)
+        of_batch[0].set_shape((d,))
     _note(tf, (mean, variance), of_batch, pace)
     return tf.reshape(h, (-1, d))
 
@@ -282,18 +303,22 @@ def _variable(tf: Any, name: str, start: np.ndarray, trainable: bool = False) ->
 
 def _audit_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     runs: list[bool] = []
+    means: list[np.ndarray] = []
     with trial() as t:
-        build = _builder(t.tf, inputs, runs)
+        t.tf.no_op(name=inputs["there"])
+        build = _builder(t.tf, inputs, runs, means)
         try:
             found = call(answer, build, inputs["images"], name="still_layers")
         except t.tf.errors.OpError as error:
             raise Unusable(about_running(error)) from None
-        left = "the network is in it" if t.variables() else "left as it was"
+        left = "the network is in it" if t.variables() else f"{inputs['there']} and no network"
     if any(runs):
         ran = "the network ran in training mode"
     else:
         ran = "the network never ran in training mode" if runs else "the network never ran"
-    return {"layers": _layer_names(found), "ran": ran, "the graph that is there": left}
+    mean = means[0] if means else Odd("not to be had: no update ran in training mode")
+    seen = {"ran": ran, "what an update takes for the mean": mean}
+    return {"layers": _layer_names(found), **seen, "the graph that is there": left}
 
 
 def _layer_names(found: Any) -> str:
@@ -322,7 +347,7 @@ AUDIT = Exercise(
             "finds",
             2,
             "finds the layers that stand still",
-            ("two/layers", "two/ran", "two/inputs"),
+            ("two/layers", "two/ran", "two/what an update*", "two/inputs"),
         ),
         Part(
             "evidence",
@@ -344,6 +369,7 @@ AUDIT = Exercise(
         "variables stood still; the layer is what comes before `/moving_`.",
     ),
     limit=LIMIT,
+    **PRECISION,
 )
 
 

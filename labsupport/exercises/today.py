@@ -189,9 +189,11 @@ def _block_cases(rng: np.random.RandomState) -> list[Case]:
     def case(case_id, title, units):
         inputs = {
             "units": units,
-            "rate": float(rng.choice([0.3, 0.35, 0.4, 0.6])),
+            "rate": float(rng.choice([0.3, 0.35, 0.4, 0.6]) + rng.randint(10) / 1000),
             "x": (batch(rng, 200, 9) + 1).astype(np.float32),
         }
+        for i, (n, k) in enumerate(zip([9, *units], units, strict=False), 1):
+            inputs[f"w{i}"] = (rng.randn(n, k) / np.sqrt(n)).astype(np.float32)
         return Case(case_id, title, inputs)
 
     a, b, c = (int(n) for n in rng.choice(np.arange(20, 40), 3, replace=False))
@@ -226,7 +228,7 @@ def _block_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     x = tf.constant(inputs["x"])
     with _plain_words():
         keras.Sequential([keras.Input((x.shape[1],)), *layers])  # gives every layer its shape
-        return {**_order(keras, list(layers)), "met": _met(keras, list(layers), x)}
+        return {**_order(keras, list(layers)), **_with_kernels(keras, list(layers), x, inputs)}
 
 
 def _order(keras: Any, layers: list[Any]) -> dict[str, str]:
@@ -268,24 +270,80 @@ def _word(keras: Any, layer: Any) -> str:
     return type(layer).__name__
 
 
-def _met(keras: Any, layers: list[Any], x: Any) -> str:
-    """Whether batch norm meets in prediction the variance that it noted in training."""
+#: Stands for numbers that would come out otherwise every time.
+CHANCE = Odd("of chance: a batch norm comes after dropout")
+
+
+def _with_kernels(
+    keras: Any, layers: list[Any], x: Any, inputs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Whether batch norm meets in prediction what it noted; and what the layers make of x.
+
+    They get the case's kernels: the numbers that go with the right words are others in each case,
+    so nobody has them by heart.
+    """
+    dense = [one for one in layers if isinstance(one, keras.layers.Dense)]
     norms = [one for one in layers if isinstance(one, keras.layers.BatchNormalization)]
+    drops = [one for one in layers if isinstance(one, keras.layers.Dropout)]
+    others = [one for one in layers if not isinstance(one, keras.layers.Dropout)]
+    kernels = [inputs[name] for name in sorted(inputs) if name[0] == "w"]
+    known = [one.kernel.shape for one in dense] == [kernel.shape for kernel in kernels]
+    if known:
+        for one, kernel in zip(dense, kernels, strict=True):
+            one.kernel.assign(kernel)
+            _set_bias(one, 0.0)
+    for norm in norms:
+        norm.epsilon = 1e-3  # the text leaves it open
+    found = {"output": _through(others, x, training=True)[:3], "statistics": _noted(norms)}
+    for one in dense:
+        _set_bias(one, 1.0)
+    found["output with biases"] = _through(others, x[3:6], training=False)
+    found["met"], h = _met(layers, norms, x)
+    settled = found["met"] == "what it noted"
+    found["what batch norm noted"] = _noted(norms) if settled else CHANCE
+    after = max((layers.index(norm) for norm in norms), default=-1)
+    rows = np.repeat(h[:1], len(x), axis=0)  # one of so many is kept: the largest
+    kept = np.abs(_through(drops, rows, training=True)).max(axis=0)
+    found["output with dropout"] = (
+        kept if all(layers.index(drop) > after for drop in drops) else CHANCE
+    )
+    if known:
+        return found
+    sizes = ", ".join(str(one.units) for one in dense) or "none"
+    unseen = Odd(f"not seen: the sizes of the dense layers are {sizes}")  # their weights are drawn
+    return {k: v if type(v) is str else unseen for k, v in found.items()}
+
+
+def _set_bias(layer: Any, value: float) -> None:
+    if layer.bias is not None:
+        layer.bias.assign(np.full(layer.bias.shape, value))
+
+
+def _through(layers: list[Any], h: Any, training: bool) -> np.ndarray:
+    for one in layers:
+        h = one(h, training=training)
+    return np.asarray(h)
+
+
+def _noted(norms: list[Any]) -> np.ndarray:
+    return _joined([v for norm in norms for v in (norm.moving_mean, norm.moving_variance)])
+
+
+def _met(layers: list[Any], norms: list[Any], x: Any) -> tuple[str, np.ndarray]:
+    """Whether batch norm meets in prediction the variance that it noted; and the prediction."""
     for norm in norms:
         norm.momentum = 0.0  # notes the batch that it gets, and nothing else
+    _through(layers, x, training=True)
     h, ratios = x, []
-    for one in layers:
-        h = one(h, training=True)
-    h = x
     for one in layers:
         if any(one is norm for norm in norms):
             noted = one.moving_variance.numpy()
             ratios.append(float(np.mean(noted) / (np.mean(np.var(h.numpy(), axis=0)) + 1e-9)))
         h = one(h, training=False)
     if not ratios:
-        return "there is no batch norm"
+        return "there is no batch norm", h.numpy()
     far = max(max(ratio, 1 / max(ratio, 1e-9)) for ratio in ratios)
-    return "what it noted" if far < 1.1 else "another variance than it noted"
+    return "what it noted" if far < 1.1 else "another variance than it noted", h.numpy()
 
 
 BLOCK = Exercise(
@@ -294,10 +352,33 @@ BLOCK = Exercise(
     title="Dropout beside batch norm",
     answer="hidden_layers",
     parts=(
-        Part("layers", 1, "the layers and their order", ("*/layers", "*/momentum", "*/inputs")),
-        Part("met", 2, "batch norm meets in prediction what it noted", ("*/met",), ("layers",)),
-        Part("dropout", 1, "dropout, once and with the rate", ("*/dropout",), ("layers",)),
-        Part("biases", 1, "no parameter is for nothing", ("*/biases",), ("layers",)),
+        Part(
+            "layers",
+            1,
+            "the layers and their order",
+            ("*/layers", "*/momentum", "*/output", "*/statistics", "*/inputs"),
+        ),
+        Part(
+            "met",
+            2,
+            "batch norm meets in prediction what it noted",
+            ("*/met", "*/what batch norm noted"),
+            ("layers",),
+        ),
+        Part(
+            "dropout",
+            1,
+            "dropout, once and with the rate",
+            ("*/dropout", "*/output with dropout"),
+            ("layers",),
+        ),
+        Part(
+            "biases",
+            1,
+            "no parameter is for nothing",
+            ("*/biases", "*/output with biases"),
+            ("layers",),
+        ),
     ),
     cases=_block_cases,
     probe=_block_probe,
@@ -311,6 +392,7 @@ BLOCK = Exercise(
         "dropout, near or far: which is the first place where none does?",
     ),
     limit=LIMIT,
+    **PRECISION,
 )
 
 
@@ -393,6 +475,9 @@ def _layer_found(layer: Any, x: list[Any], inputs: Mapping[str, Any]) -> dict[st
     else:
         found["out"] = [_numpy(layer(one, training=True)) for one in x][-1]
     found |= {"mean": flat(_numpy(layer.moving_mean)), "var": flat(_numpy(layer.moving_variance))}
+    if mode == "training":  # what the lists hold then is other numbers in each case
+        found["trainable"] = np.sort(_joined(layer.trainable_variables))
+        found["not trainable"] = np.sort(_joined(layer.non_trainable_variables))
     return {name: _numpy(value) for name, value in found.items()}
 
 
@@ -457,6 +542,7 @@ LAYER = Exercise(
             (
                 "training/mean",
                 "training/var",
+                "training/*trainable",
                 "fresh/mean",
                 "fresh/var",
                 "fresh/variables",
@@ -500,8 +586,10 @@ def _freeze_cases(rng: np.random.RandomState) -> list[Case]:
         "w1": rng.randn(d, 6) / 2,
         "w2": rng.randn(6, f) / 2,
         "x": batch(rng, 12, d),
+        "new": batch(rng, 8, d),
         "statistics": rng.uniform(0.5, 3.0, 4),
     }
+    inputs["head"] = rng.randn(f, inputs["classes"]) / np.sqrt(f)
     inputs = {
         k: v.astype(np.float32) if isinstance(v, np.ndarray) else v for k, v in inputs.items()
     }
@@ -535,7 +623,11 @@ def _base(keras: Any, inputs: Mapping[str, Any]) -> Any:
 
 
 def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What `_tuned` sees while the base is frozen and, named "…, later", when it is thawed."""
+    """What `_tuned` sees while the base is frozen and, named "…, later", when it is thawed.
+
+    The words name what went wrong. The numbers follow from the case's head and rows, and come out
+    right only where the words are true: nobody has them by heart.
+    """
     from labsupport.tf2 import keras, tf
 
     base, classes, x = _base(keras, inputs), inputs["classes"], tf.constant(inputs["x"])
@@ -546,39 +638,94 @@ def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             raise Unusable(f"`fine_tune` should return a Keras model; it returns {_kind(model)}.")
         logits = model(x, training=False)
     if tuple(logits.shape) != (len(features), classes):
-        return {"logits": f"logits of shape {tuple(logits.shape)}"}
+        return {"logits": logits}
     groups = {
         "kernels": [v for v in base.variables if v.path.endswith("kernel")],
         "scales": [v for v in base.variables if v.path.endswith(("gamma", "beta"))],
         "statistics": [v for v in base.variables if _is_statistic(v)],
         "head": [v for v in model.variables if id(v) not in {id(w) for w in base.variables}],
     }
-    found = {"logits": _explained(logits.numpy(), features, groups["head"])}
-    found |= _tuned(tf, model, x, groups)
+    logits, stepped = _headed(tf, model, x, features, groups["head"], inputs["head"])
+
+    def seen():
+        return _tuned(tf, model, x, groups, inputs, lambda new: base(new, training=False).numpy())
+
+    found = {"logits": logits, **seen(), "head's step": stepped}
     base.trainable = False  # so that the next line reaches every layer
     base.trainable = True
-    return found | {f"{k}, later": v for k, v in _tuned(tf, model, x, groups).items()}
+    found |= {f"{k}, later": v for k, v in seen().items()}
+    if isinstance(stepped, str):  # no head of ours moved the base
+        found["output after a step, later"] = stepped
+    if not groups["head"]:  # each output is that of a head of its own
+        found |= dict.fromkeys(("output in training", "output in training, later"), stepped)
+    return found
 
 
-def _tuned(tf: Any, model: Any, x: Any, groups: Mapping[str, list[Any]]) -> dict[str, str]:
-    """Whose outputs depend on the batch, and which groups of variables two steps move.
+def _headed(
+    tf: Any, model: Any, x: Any, features: np.ndarray, head: list[Any], kernel: np.ndarray
+) -> tuple[Any, Any]:
+    """The logits of a head with this kernel and no bias, and the kernel after a step.
 
-    They get their values back.
+    The step is one in prediction mode: it is about the head, whatever the base does in training.
+    """
+    kernels = [v for v in head if tuple(v.shape) == kernel.shape]
+    if not kernels:
+        what = "is not one dense layer" if head else "has no variables"
+        return Odd("no dense layer on the features of the base"), Odd(f"not seen: the head {what}")
+    kernels[-1].assign(kernel)
+    for variable in head:
+        if tuple(variable.shape) == kernel.shape[1:] and "float" in variable.dtype:
+            variable.assign(np.zeros(variable.shape))
+    with tf.GradientTape() as recorder:
+        logits = model(x, training=False)
+        loss = tf.reduce_mean((logits - 1.0) ** 2)
+    explained = _explained(logits.numpy(), features @ kernel)
+    slope = None
+    if any(v is kernels[-1] for v in model.trainable_variables):
+        slope = recorder.gradient(loss, kernels[-1])
+    return explained, kernel if slope is None else kernel - PACE * slope.numpy()
+
+
+#: The share of a slope that a step takes.
+PACE = 0.1
+
+
+def _tuned(
+    tf: Any,
+    model: Any,
+    x: Any,
+    groups: Mapping[str, list[Any]],
+    inputs: Mapping[str, Any],
+    features: Callable[[Any], np.ndarray],
+) -> dict[str, Any]:
+    """Whose outputs depend on the batch, and which groups of variables a step moves.
+
+    And what the case's head makes of the base's `features`: of new rows before the step, shifted by
+    what training mode does to the outputs, and of others after it. Variables get their values back.
     """
     before = {name: [v.numpy() for v in group] for name, group in groups.items()}
-    found = {"training": _company(model, x, True), "prediction": _company(model, x, False)}
-    for _ in range(2):
-        learned = list(model.trainable_variables)
-        with tf.GradientTape() as recorder:
-            loss = tf.reduce_mean((model(x, training=True) - 1.0) ** 2)
-        for variable, slope in zip(learned, recorder.gradient(loss, learned), strict=True):
-            if slope is not None:
-                variable.assign_sub(0.1 * slope)
+    new, kernel, alone, found = tf.constant(inputs["new"]), inputs["head"], {}, {}
+    for mode in ("training", "prediction"):
+        found[mode], alone[mode] = _company(model, new, mode == "training")
+    shift = alone["training"] - alone["prediction"]
+    found["output in training"] = features(new[:3]) @ kernel + shift
+    learned = list(model.trainable_variables)
+    with tf.GradientTape() as recorder:
+        loss = tf.reduce_mean((model(x, training=True) - 1.0) ** 2)
+    for variable, slope in zip(learned, recorder.gradient(loss, learned), strict=True):
+        if slope is not None:
+            variable.assign_sub(PACE * slope)
     for name, group in groups.items():
         found[name] = _moved(before[name], [v.numpy() for v in group])
-        for variable, value in zip(group, before[name], strict=True):
-            variable.assign(value)
+    found["output after a step"] = features(new[3:]) @ kernel
+    for name, group in groups.items():
+        _give_back(group, before[name])
     return found
+
+
+def _give_back(variables: list[Any], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _moved(before: list[np.ndarray], after: list[np.ndarray]) -> str:
@@ -589,30 +736,23 @@ def _moved(before: list[np.ndarray], after: list[np.ndarray]) -> str:
     return "moved" if moved == len(pairs) else "some moved" if moved else "stood still"
 
 
-def _explained(logits: np.ndarray, features: np.ndarray, head: list[Any]) -> str:
-    """Whether the logits are a dense layer of the pretrained features, and nothing else."""
-    f, c = features.shape[1], logits.shape[1]
-    kernels = [v.numpy() for v in head if tuple(v.shape) == (f, c)]
-    biases = [v.numpy() for v in head if tuple(v.shape) == (c,)] or [0.0]
-    if not kernels:
-        return "no dense layer on the features of the base"
-    want = features @ kernels[-1] + biases[-1]
+def _explained(logits: np.ndarray, want: np.ndarray) -> np.ndarray | str:
+    """The logits, if they are a dense layer of the pretrained features and nothing else."""
     if np.allclose(logits, want, rtol=1e-3, atol=1e-3):
-        return "a dense layer on the pretrained features"
+        return logits
     odds = np.exp(want - want.max(axis=1, keepdims=True))
     if np.allclose(logits, odds / odds.sum(axis=1, keepdims=True), rtol=1e-3, atol=1e-3):
-        return "probabilities"
-    return "not what a dense layer makes of the pretrained features"
+        return Odd("probabilities")
+    return Odd("not what a dense layer makes of the pretrained features")
 
 
-def _company(model: Any, x: Any, training: bool) -> str:
-    """Whether the first row's output depends on who else is in the batch."""
+def _company(model: Any, x: Any, training: bool) -> tuple[str, np.ndarray]:
+    """Whether the first row's output depends on the rest of the batch; and three rows' output."""
     values = [v.numpy() for v in model.variables]
-    together, fewer = model(x, training=training)[:1], model(x[:3], training=training)[:1]
-    for variable, value in zip(model.variables, values, strict=True):
-        variable.assign(value)  # looking must not move what is looked at
-    same = np.allclose(together.numpy(), fewer.numpy(), rtol=1e-3, atol=1e-4)
-    return "does not depend on the batch" if same else "depends on the batch"
+    together, fewer = model(x, training=training), model(x[:3], training=training)
+    _give_back(model.variables, values)  # looking must not move what is looked at
+    same = np.allclose(together[:1].numpy(), fewer[:1].numpy(), rtol=1e-3, atol=1e-4)
+    return f"{'does not depend' if same else 'depends'} on the batch", fewer.numpy()
 
 
 def _kind(value: Any) -> str:
@@ -630,20 +770,20 @@ FREEZE = Exercise(
             "model",
             1,
             "a new head on the pretrained features, which learns",
-            ("*/logits", "*/head", "*/head, later"),
+            ("*/logits", "*/head", "*/head's step", "*/head, later"),
         ),
         Part(
             "frozen",
             2,
             "nothing of the base moves, statistics included",
-            ("*/kernels", "*/scales", "*/statistics", "*/inputs"),
+            ("*/kernels", "*/scales", "*/statistics", "*/output after a step", "*/inputs"),
             ("model",),
         ),
         Part(
             "company",
             1,
             "no output depends on the rest of the batch",
-            ("*/training", "*/prediction"),
+            ("*/training", "*/prediction", "*/output in training"),
             ("model",),
         ),
         Part(
@@ -656,6 +796,8 @@ FREEZE = Exercise(
                 "*/statistics, later",
                 "*/training, later",
                 "*/prediction, later",
+                "*/output in training, later",
+                "*/output after a step, later",
             ),
             ("model",),
         ),
@@ -672,6 +814,7 @@ FREEZE = Exercise(
         "own you say at each call what the base is called with.",
     ),
     limit=LIMIT,
+    **PRECISION,
 )
 
 

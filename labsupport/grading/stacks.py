@@ -13,7 +13,8 @@ from labsupport.vocabulary import Exercise
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 #: Exercises whose probes handle what cannot be handed out of the process that made it (Keras's
-#: objects, files): they run where the answer is.
+#: objects, files): they run where the answer is, which could say of itself what they would. So
+#: whatever part is looked at, there are numbers or names that follow from the case's inputs.
 PROBED_INSIDE = frozenset(
     {"mnist-audit", "mnist-restore", "k-train-step", "k-dropout", "k-layer", "k-freeze"}
 )
