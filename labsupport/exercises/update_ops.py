@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from labsupport.exercises.common import affine, batch, images, moments_fact, pair
+from labsupport.exercises.common import affine, batch, flat, images, moments_fact, pair
 from labsupport.exercises.tf_common import Trial, trial
 from labsupport.observe import plain
 from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
@@ -286,6 +286,8 @@ WHICH = Exercise(
 
 CHANGES, MEAN, VAR = "what a prediction changes", "moving mean", "moving variance"
 START = {MEAN: 0.0, VAR: 1.0}
+START_TRAINED = {"gamma": 1.0, "beta": 0.0}
+LEARNED = [f"the gradient for {name}" for name in ("x", *START_TRAINED)]
 EARLIER = "the other layer's statistics"
 TRAINED, TRAINED_AGAIN, PREDICTED = "y, fed True", "y, fed True again", "y, fed False"
 ONE_STEP, TWO_STEPS, GRADIENTS = " after one step", " after two steps", " after computing gradients"
@@ -324,8 +326,9 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         names = {variable.name for variable in earlier}
         # So slow that all who do not wait for the updates read the old values, each time: updates
         # made twice, and a prediction that moves something.
-        y = layer(t.slow(x, 0.01))
-        start, learned = t.state(), t.tf.trainable_variables()
+        late = t.slow(x, 0.01)
+        y = layer(late)
+        start = t.state()
         moving = _moving([v for v in _frozen(t) if v.name not in names], start)
 
         if inputs.get("apart"):
@@ -335,7 +338,8 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
                 t.run(y, {training: True, first: inputs["x2"]})
             return {NEEDS: needs, **_look(t, moving), EARLIER: _values(t, earlier)}
 
-        _put(t, learned, start, inputs)
+        trained = _trained(t.tf.trainable_variables(), start)
+        _put(t, trained, inputs)
         values = {TRAINED: t.run(y, {training: True}), **_look(t, moving, ONE_STEP)}
         values[TRAINED_AGAIN] = t.run(y, {x: inputs["x2"], training: True})
         values.update(_look(t, moving, TWO_STEPS))
@@ -348,19 +352,28 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         values[CHANGES] = _roles(moving, t.changed_by(predict)) or NOTHING
 
         _set(t, moving, inputs)  # whatever the prediction has changed
-        failed = _learn(t, y, learned, training)
+        gradients, failed = _learn(t, y, {"x": late, **trained}, training)
         after = _look(t, moving, GRADIENTS)
-        return {**values, **(dict.fromkeys(after, failed) if failed else after)}
+        return {**values, **gradients, **(dict.fromkeys(after, failed) if failed else after)}
 
 
-def _learn(t: Trial, y: Any, learned: Sequence[Any], training: Any) -> Odd | None:
-    """Compute what a step of an optimizer needs of y; where that fails, why."""
-    gradients = []
-    with contextlib.suppress(LookupError):  # for an operation without a gradient
-        gradients = [one for one in t.tf.gradients(t.tf.square(y), learned) if one is not None]
-    if not gradients:
-        return Odd(f"unknown: y has no gradient for its {len(learned)} trainable variables")
-    return _failure(t.attempt(gradients, {training: True}))
+def _learn(
+    t: Trial, y: Any, ends: Mapping[str, Any], training: Any
+) -> tuple[dict[str, Any], Odd | None]:
+    """What reaches each of `ends` in training if the loss is the sum of y²: an optimizer computes
+    that. And if nothing can be computed, why."""
+    made = [None] * len(ends)
+    with contextlib.suppress(LookupError, TypeError, ValueError):  # an operation without a gradient
+        made = t.tf.gradients(t.tf.square(y), list(ends.values()))
+    some = {n: t.tf.convert_to_tensor(g) for n, g in zip(ends, made, strict=True) if g is not None}
+    found = t.attempt(some, {training: True}) if some else {}
+    failed = _failure(found)
+    if not some:
+        failed = Odd(f"unknown: y has no gradient for {' and '.join(ends)}")
+    values = dict.fromkeys(LEARNED, failed or Odd("nothing: none gets there"))
+    if not failed:
+        values |= {f"the gradient for {name}": flat(value) for name, value in found.items()}
+    return values, failed
 
 
 def _failure(out: Any) -> Odd | None:
@@ -382,16 +395,19 @@ def _moving(variables: Sequence[Any], start: Mapping[str, np.ndarray]) -> dict[s
     return {name: of_name[0] for name, of_name in found.items()}
 
 
-def _put(
-    t: Trial, trainable: Sequence[Any], start: Mapping[str, np.ndarray], inputs: Mapping[str, Any]
-) -> None:
-    """Give γ and β, known by their start values, other ones."""
-    values = []
-    for name, value in (("gamma", 1.0), ("beta", 0.0)):
-        of_name = [v for v in trainable if np.all(start[v.name] == value)]
+def _trained(variables: Sequence[Any], start: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """γ and β among the variables that are trained: by their start values, in whatever order."""
+    found = {}
+    for name, value in START_TRAINED.items():
+        of_name = [v for v in variables if np.all(start[v.name] == value)]
         if len(of_name) == 1:
-            values.append((of_name[0], inputs[name].reshape(of_name[0].shape.as_list())))
-    t.set_all(values)
+            found[name] = of_name[0]
+    return found
+
+
+def _put(t: Trial, trained: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    """Give γ and β other values than those they start with."""
+    t.set_all((v, inputs[name].reshape(v.shape.as_list())) for name, v in trained.items())
 
 
 def _set(t: Trial, moving: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
@@ -436,7 +452,12 @@ IN_PLACE = Exercise(
     title="A batch norm that brings its updates along",
     answer="batch_norm_in_place",
     parts=(
-        Part("train", 1, "fed True, `y` is the training output", (f"*/{TRAINED}*",)),
+        Part(
+            "train",
+            1,
+            "fed True, `y` is the training output, with its gradient",
+            (f"*/{TRAINED}*", "*/the gradient for *"),
+        ),
         Part(
             "updates",
             3,

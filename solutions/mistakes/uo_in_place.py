@@ -227,6 +227,39 @@ def updates_whatever_the_flag(x, training, momentum, eps):
     return after(updates, tf.nn.batch_normalization(x, *now, beta, gamma, eps))
 
 
+def of_ops(x, training, momentum, eps, moments, beta=None):
+    d = x.shape[-1]
+    gamma = tf.Variable(tf.ones([d]))
+    beta = tf.Variable(tf.zeros([d])) if beta is None else beta
+    mean = tf.Variable(tf.zeros([d]), trainable=False)
+    var = tf.Variable(tf.ones([d]), trainable=False)
+
+    def train():
+        mu, sigma2 = moments(x, [0])
+        updates = [
+            tf.assign(mean, momentum * mean + (1 - momentum) * mu),
+            tf.assign(var, momentum * var + (1 - momentum) * sigma2),
+        ]
+        return after(updates, tf.nn.batch_normalization(x, mu, sigma2, beta, gamma, eps))
+
+    return tf.cond(
+        training, train, lambda: tf.nn.batch_normalization(x, mean, var, beta, gamma, eps)
+    )
+
+
+@mistake(
+    "stop-gradient",
+    "No gradient passes through the mean and the variance of the batch: they count as constants",
+    "Along how many paths does x reach `y` in training? Lesson 03 has a term for each of them.",
+    see="D37",
+)
+def stop_gradient(x, training, momentum, eps):
+    def constants(x, axes):
+        return [tf.stop_gradient(one) for one in tf.nn.moments(x, axes)]
+
+    return of_ops(x, training, momentum, eps, constants)
+
+
 @mistake(
     "fixed-name",
     "Your layer has a fixed name, so there can be only one of them in a graph",
@@ -261,22 +294,13 @@ def grouped(x, training, momentum, eps):
 
 @variant("from lesson 05's ops")
 def from_ops(x, training, momentum, eps):
-    d = x.shape[-1]
-    gamma, beta = tf.Variable(tf.ones([d])), tf.Variable(tf.zeros([d]))
-    mean = tf.Variable(tf.zeros([d]), trainable=False)
-    var = tf.Variable(tf.ones([d]), trainable=False)
+    return of_ops(x, training, momentum, eps, tf.nn.moments)
 
-    def train():
-        mu, sigma2 = tf.nn.moments(x, [0])
-        updates = [
-            tf.assign(mean, momentum * mean + (1 - momentum) * mu),
-            tf.assign(var, momentum * var + (1 - momentum) * sigma2),
-        ]
-        return after(updates, tf.nn.batch_normalization(x, mu, sigma2, beta, gamma, eps))
 
-    return tf.cond(
-        training, train, lambda: tf.nn.batch_normalization(x, mean, var, beta, gamma, eps)
-    )
+@variant("from lesson 05's ops, β before γ")
+def from_ops_beta_first(x, training, momentum, eps):
+    beta = tf.Variable(tf.zeros([x.shape[-1]]))
+    return of_ops(x, training, momentum, eps, tf.nn.moments, beta)
 
 
 @variant("in a scope of its own, updates by scope")
