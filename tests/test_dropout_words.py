@@ -127,6 +127,25 @@ def test_too_few_draws_are_not_counted_and_the_reason_is_said():
     assert "not counted, because 36 draws are too few" in said(result)
 
 
+HALVES = "np.concatenate([half, half, half])[: len(x)]"
+
+
+def test_half_a_mask_used_twice_is_seen():
+    code = f"half = mask[: (len(x) + 1) // 2]\nreturn x * {HALVES} / keep"
+    result = verdict("do-forward", FORWARD, code)
+    assert [part.part.id for part in result.parts if part.outcome != "right"] == ["draws"]
+    assert "numbers 25 apart along axis 0 are dropped together more often" in said(result)
+    code = f"""\
+    half = np.random.rand((m + 1) // 2, 1, 1, C) >= drop_prob
+    return x * {HALVES} / (1 - drop_prob)"""
+    result = verdict("do-noise-shape", SPATIAL, code)
+    assert [part.part.id for part in result.parts if part.outcome != "right"] == ["draws"]
+    code = "half = np.random.rand(*x.shape)[: (len(x) + 1) // 2] >= self.p; self.mask = "
+    code += f"{HALVES} / max(1 - self.p, 1e-9)"
+    result = verdict("do-backward", BACKWARD, code, "return dy * self.mask")
+    assert [part.part.id for part in result.parts if part.outcome != "right"] == ["forward"]
+
+
 def test_a_mask_drawn_once_is_not_said_to_be_seeded():
     code = """\
     if not hasattr(dropout, 'mask') or dropout.mask.shape != x.shape:

@@ -23,6 +23,7 @@ from labsupport.exercises.masks import (
     SEEDED,
     SHARE_OF_FEW,
     array_like,
+    company,
     drawn,
     draws_in,
     few_word,
@@ -166,6 +167,9 @@ def _forward_words(of_half: Callable, x, y, dx, drop_prob: float) -> dict[str, s
     if shared and dropped.any() and kept.any():
         draws = shared_word(shared, len(axes))
         count = hidden = partial(few_word, draws=draws_in(y.shape, shared, calls))
+    elif dropped.any() and kept.any():
+        few = slice(None) if calls == FRESH else slice(1)
+        draws = company(dropped[few], (x != 0)[few]) or draws
     share = count(dropped[x != 0], drop_prob)
     survivors = scale_word(y, x, drop_prob, calls=True)
     if calls == SAME:

@@ -2,12 +2,14 @@
 
 An answer that draws at random is judged by words: which share is dropped, what becomes of the
 survivors, which numbers share a draw, whether the next call draws anew. Each word is the same for
-every right answer, up to a false alarm whose probability is the sum of binomial tails:
+every right answer, up to a false alarm whose probability is the sum of these tails:
 
 - the dropped share of n independent draws, with the asked probability p, is off by more than SHARE;
-- two neighbours are dropped or kept alike with probability p² + (1 − p)². Pairs that do not
-  overlap are independent, so the number of pairs alike is binomial too; along one axis, or
-  between calls, its share is off by more than AGREE;
+- two numbers, wherever they stand, are dropped or kept alike with probability p² + (1 − p)². For
+  each distance, within a call or between two, and for each place in which the array might be
+  mirrored, their share is off by more than AGREE;
+- two slices across an axis, of at least FEWEST numbers in all calls, differ in no more of them
+  than TWINS times what chance has it;
 - the number dropped is the same in all CALLS calls.
 
 Where numbers share a draw, fewer draws are left to count. Then `few_word` only says whether the
@@ -15,7 +17,7 @@ share is nearer to drop_prob or to 1 − drop_prob, and only if that is wrong le
 million; if not even that, it says how few they are. All else is exact: a right answer has zeros,
 one factor, and no second value where a 0 should be.
 
-`false_alarm` adds the three. Over all drop probabilities and shapes that the exercises use it
+`false_alarm` adds them up. Over all drop probabilities and shapes that the exercises use it
 is below 1e-8 for one whole check, as `tests/test_dropout_statistics.py` computes.
 """
 
@@ -34,7 +36,10 @@ CALLS = 6
 SHARE = 0.02  # how far the share of many draws may be from what was asked
 SHARE_OF_FEW = 0.035  # the same where there are fewer: in one call, or in one corner
 WRONG_SHARE = 0.6  # of that, for a share known to be wrong: nothing is lost if it is not named
-AGREE = 0.05
+AGREE = 0.05  # how far the share of pairs alike may be from that expected by chance
+TWINS = 0.25  # slices that differ in no more places than this times what chance has it are copies
+FEWEST = 200  # numbers in such a slice: with fewer, chance could make two alike
+SLACK = 0.004  # how far a mean product may be off because the share is not exactly as asked
 
 CHANCE = 1e-6  # of a wrong word about few draws
 
@@ -220,13 +225,13 @@ def describe(
         few = few_word(dropped, drop_prob, draws_in(dropped.shape, shared, calls))
         return dict(dropped=few, draws=shared_word(shared, dropped.ndim - 1), calls=calls)
     draws = f"one draw for all along axis {' and '.join(map(str, shared))}" if shared else OWN_DRAW
-    for axis in reversed(shared):
-        dropped = dropped.take(0, axis=axis + 1)
-    for axis in range(1, dropped.ndim):
-        draws = _company(dropped, axis) or draws
+    for axis in shared:
+        dropped = dropped.take([0], axis=axis + 1)
+    one_by_one = dropped if calls == FRESH else dropped[:1]
+    draws = company(one_by_one) or twins(one_by_one) or draws
     if calls == FRESH and np.ptp(dropped.reshape(len(dropped), -1).sum(axis=1)) == 0:
         draws = "exactly the same number is dropped in every call"
-    if calls == FRESH and _company(dropped, 0):
+    if calls == FRESH and _company_of_calls(dropped):
         calls = "the masks of two calls are alike more or less often than chance would have it"
     share = share_word(dropped, drop_prob, SHARE if calls == FRESH else SHARE_OF_FEW)
     return dict(dropped=share, draws=draws, calls=calls)
@@ -244,16 +249,71 @@ def draws_in(shape: tuple[int, ...], shared: tuple[int, ...], calls: str) -> int
     return math.prod(lengths) * (1 if calls == SAME else shape[0])
 
 
-def _company(dropped: np.ndarray, axis: int) -> str:
-    """Whether neighbours along an axis are alike as often as chance has it: "" if so."""
-    n = dropped.shape[axis] // 2 * 2
-    alike = dropped.take(range(0, n, 2), axis) == dropped.take(range(1, n, 2), axis)
-    share = dropped.mean()
-    surplus = alike.mean() - (share**2 + (1 - share) ** 2)
+def company(dropped: np.ndarray, known: Any = True) -> str:
+    """Who is dropped together with others more or less often than by chance: "" if nobody is.
+
+    dropped: masks of several calls; known: where they can be seen. All pairs of numbers at the same
+    distance are counted together, as if the array went on from its end to its beginning; and so are
+    all pairs that mirror each other in the same place.
+    """
+    waves, axes = _waves(dropped, known, first=1), dropped.shape[1:]
+    by_distance = _surplus((np.abs(waves) ** 2).sum(axis=0), axes, dropped.size)
+    by_distance.flat[0] = 0  # every number with itself
+    place = np.unravel_index(np.abs(by_distance).argmax(), axes)
+    who, surplus = _apart(place, axes), by_distance[place]
+    if abs(surplus) < AGREE:
+        mirrored = _surplus((waves**2).sum(axis=0), axes, dropped.size)
+        who, surplus = "numbers that mirror each other", max(mirrored.flat, key=abs)
     if abs(surplus) < AGREE:
         return ""
-    often = "more" if surplus > 0 else "less"
-    return f"neighbours along axis {axis - 1} are dropped together {often} often than by chance"
+    return f"{who} are dropped together {'more' if surplus > 0 else 'less'} often than by chance"
+
+
+def _company_of_calls(dropped: np.ndarray) -> bool:
+    """Whether numbers of two calls are dropped together more or less often than by chance."""
+    surplus = _surplus(np.abs(_waves(dropped)) ** 2, dropped.shape, dropped.size)
+    return bool(np.abs(surplus[1:]).max() >= AGREE)  # not those of a call with itself
+
+
+def _waves(dropped: np.ndarray, known: Any = True, first: int = 0) -> np.ndarray:
+    """The Fourier transform, over all axes from `first` on, of masks moved to a mean of 0."""
+    known = np.broadcast_to(known, dropped.shape)
+    centred = np.where(known, dropped - dropped[known].mean(), 0)
+    return np.fft.rfftn(centred, axes=range(first, dropped.ndim))
+
+
+def _surplus(products: np.ndarray, shape: tuple[int, ...], size: int) -> np.ndarray:
+    """By how much the share of pairs that are alike is above that expected by chance, for all
+    distances at once: twice the mean product of the two."""
+    return 2 / size * np.fft.irfftn(products, shape, range(len(shape)))
+
+
+def _apart(place: Sequence[int], shape: Sequence[int]) -> str:
+    """Numbers at a distance, in words; one beyond half of an axis is a shorter one backwards."""
+    steps = tuple(int(min(d, d - n, key=abs)) for d, n in zip(place, shape, strict=True))
+    along = [axis for axis, step in enumerate(steps) if step]
+    if len(along) != 1:
+        return f"numbers {steps} apart"
+    step = abs(steps[along[0]])
+    who = "neighbours" if step == 1 else f"numbers {step} apart"
+    return f"{who} along axis {along[0]}"
+
+
+def twins(dropped: np.ndarray) -> str:
+    """Which two slices across an axis are dropped nearly alike in all calls, wherever they stand:
+    "" if none are, or if too few numbers would have to tell."""
+    share = dropped.mean()
+    by_chance = share**2 + (1 - share) ** 2
+    for axis, n in enumerate(dropped.shape[1:]):
+        signs = 1 - 2.0 * np.moveaxis(dropped, axis + 1, 0).reshape(n, -1)
+        if signs.shape[1] < FEWEST:
+            continue
+        alike = (1 + signs @ signs.T / signs.shape[1]) / 2
+        np.fill_diagonal(alike, 0)
+        if alike.max() > 1 - TWINS * (1 - by_chance):
+            one, other = np.unravel_index(alike.argmax(), alike.shape)
+            return f"numbers at {one} and at {other} along axis {axis} share a draw"
+    return ""
 
 
 def masks_probe(
@@ -329,18 +389,41 @@ def words_fact() -> Fact:
 # ---------------------------------------------------------------- how often a right answer fails
 
 
-def false_alarm(draws: int, pairs: Sequence[int], drop_prob: float) -> float:
+def false_alarm(shape: Sequence[int], drop_prob: float) -> float:
     """Upper bound of the probability that `describe` finds fault with a right answer.
 
-    draws: independent draws in all CALLS calls; pairs: pairs of neighbours along each axis and
-    between calls, in all calls together.
+    shape: of the array of draws in one call.
     """
-    p, alike = drop_prob, drop_prob**2 + (1 - drop_prob) ** 2
+    p, alike, size = drop_prob, drop_prob**2 + (1 - drop_prob) ** 2, math.prod(shape)
+    bound = outside(CALLS * size, p, SHARE)
+    bound += float(np.exp(CALLS * binomial(size, p)).sum())
+    # Once for each distance within a call and between calls, and for each place of a mirror.
+    bound += (2 + CALLS) * size * beyond(CALLS * size, p)
     # The expected agreement is computed from the share seen, which is within SHARE of p.
-    slack = AGREE - SHARE * (2 * abs(2 * p - 1) + 2 * SHARE)
-    bound = outside(draws, p, SHARE)
-    bound += sum(outside(n, alike, slack) for n in pairs)
-    return bound + float(np.exp(CALLS * binomial(draws // CALLS, p)).sum())
+    most = 1 - TWINS * (1 - alike) - (1 - TWINS) * SHARE * (2 * abs(2 * p - 1) + 2 * SHARE)
+    for n in shape:
+        count = CALLS * size // n
+        if count >= FEWEST:
+            tail = np.arange(count + 1) >= most * count
+            bound += n * (n - 1) / 2 * float(np.exp(binomial(count, alike)[tail]).sum())
+    return bound
+
+
+def beyond(draws: int, p: float) -> float:
+    """Upper bound of the probability that the pairs at one distance, among this many draws, are
+    alike oftener or more rarely than expected by AGREE.
+
+    Each number is in two pairs, in a ring. Such pairs fall into three sets without overlap, or
+    fewer, and the bound for sums of independent numbers, exp(λ·sum) against its mean, holds with
+    a third of the pairs (Janson 2004).
+    """
+    q, off = 1 - p, AGREE / 2 - SLACK
+    values, chances = np.array([q * q, -p * q, p * p]), np.array([p * p, 2 * p * q, q * q])
+    powers, sides = np.linspace(0, 20, 401)[:, None], []
+    for side in (1, -1):
+        means = np.log((chances * np.exp(side * powers * values)).sum(axis=1))
+        sides.append(math.exp(-draws / 3 * (powers[:, 0] * off - means).max()))
+    return sum(sides)
 
 
 def binomial(n: int, p: float) -> np.ndarray:
