@@ -252,3 +252,87 @@ def test_the_sign_of_a_prediction(line, words):
 def test_a_network_of_something_else_than_x(x):
     result = verdict("dr-network", NETWORK, x, "return y")
     assert "The prediction is that of something else than x." in said(result)
+
+
+def network(first, second=None, between="h"):
+    """The verdict on a network that takes its draws from NumPy. between: what is dropped, of h."""
+    code = """
+def build_network(x, training, rate):
+    from labsupport.tf1 import tf
+
+    h = x
+    for draw in (first, second or first):
+        h = tf.layers.dense(h, 300, activation=tf.nn.relu)
+        h = {}
+        draws = tf.numpy_function(draw, [tf.shape(h)[0], tf.random_uniform(())], tf.float64)
+        mask = tf.reshape(tf.cast(draws >= rate, tf.float32), (-1, 300))
+        h = tf.where(training, h * mask / (1 - rate), h)
+    return tf.layers.dense(h, 1)
+"""
+    exercise = exercises.find("dr-network")
+    cases, namespace = exercise.visible_cases(), dict(np=np, first=first, second=second)
+    exec(code.format(between), namespace)
+    seen = observe(exercise, namespace["build_network"], cases)
+    return judge(exercise, cases, keys.load("dr-network"), seen)
+
+
+def one_by_one(m, _draw):
+    return np.random.rand(m, 300)
+
+
+def in_groups(size):
+    return lambda m, _draw: np.repeat(np.random.rand(m, 300 // size), size, axis=1)
+
+
+def far_groups(m, _draw):
+    return np.tile(np.random.rand(m, 150), (1, 2))
+
+
+def as_many(m, _draw):
+    return np.argsort(np.random.rand(m, 300), axis=1) / 299
+
+
+def half_for_both(m, _draw):
+    half = np.random.rand((m + 1) // 2, 300)
+    return np.concatenate([half, half])[:m]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_units_dropped_one_by_one_are_right(seed):
+    rng = np.random.default_rng(seed)
+    result = network(lambda m, _draw: rng.random((m, 300)))
+    assert result.points == result.max_points
+
+
+@pytest.mark.parametrize(
+    ("draws", "words"),
+    [
+        ((in_groups(10),), "not dropped one by one: their masks are alike"),
+        ((in_groups(2),), "not dropped one by one: their masks are alike"),
+        ((far_groups,), "not dropped one by one: their masks are alike"),
+        ((in_groups(10), one_by_one), "not dropped one by one: their masks are alike"),
+        ((one_by_one, in_groups(10)), "not dropped one by one: their masks are alike"),
+        ((as_many,), "dropped as many in each sample"),
+        ((half_for_both,), "with one mask for several samples"),
+    ],
+)
+def test_units_that_share_draws_are_seen(draws, words):
+    result = network(*draws)
+    assert [part.part.id for part in result.parts if part.outcome != "right"] == ["places"]
+    assert words in said(result)
+
+
+@pytest.mark.parametrize(
+    ("between", "words"),
+    [
+        ("tf.stop_gradient(h)", "reached by no gradient, or by a part of it, in layer 2"),
+        ("h if draw is second else tf.stop_gradient(h)", "in layer 1"),
+        ("h / 2 + tf.stop_gradient(h / 2)", "in layer 2"),
+        ("tf.cond(training, lambda: tf.stop_gradient(h), lambda: h)", "in layer 2"),
+        ("tf.reshape(tf.numpy_function(np.copy, [h], tf.float32), (-1, 300))", "in layer 2"),
+    ],
+)
+def test_a_gradient_that_does_not_reach_all_weights_is_seen(between, words):
+    result = network(one_by_one, lambda m, draw: one_by_one(m, draw), between=between)
+    assert [part.part.id for part in result.parts if part.outcome != "right"] == ["network"]
+    assert words in said(result)

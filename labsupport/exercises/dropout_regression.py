@@ -2,13 +2,14 @@
 
 Masks are random, so dr-network judges frequencies. Each is put into the nearest of a few classes,
 and each bound stands at least six standard deviations from what a right answer gives: of two
-frequencies among `ROWS` masks, and two means. A right answer is taken for a wrong one less often
-than once in a million checks; and since a check seeds its graph, the same answer gets the same
-verdict every time. dr-mc is judged exactly, by what each of the answer's own passes gave.
+frequencies among `ROWS` masks, two means, and two deviations. A right answer is taken for a wrong
+one less often than once in a million checks; and since a check seeds its graph, the same answer
+gets the same verdict every time. dr-mc is judged exactly, by what each of its own passes gave.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -34,13 +35,21 @@ HIDDEN = "the hidden units"
 FIRST, SECOND = "dropout after hidden layer 1", "dropout after hidden layer 2"
 ON_X, UNITS = "dropout on x", "the units of a layer"
 TRUE, FALSE = "fed True", "fed False"
-SEEN_IN_RUNS = (HIDDEN, OUTPUT, TRUE, FALSE, FIRST, SECOND, ON_X, UNITS)
+WEIGHTS = "the weights"
+SEEN_IN_RUNS = (HIDDEN, OUTPUT, WEIGHTS, TRUE, FALSE, FIRST, SECOND, ON_X, UNITS)
 CHAIN = f"1 → {WIDTH} → {WIDTH} → 1"
 NONE, WHOLE, ONE_BY_ONE = "none", "never dropped", "dropped one by one"
 SAME, VARIES = "the same prediction in every run", "another prediction in every run"
 FROZEN = "the same prediction in every run, with the same units missing"
 SCALED = "the same prediction in every run, but not that of the whole network"
 SHARED = "one mask for all samples"
+NOT_DROPPED = "not dropped"
+ALTOGETHER, IN_GROUPS = "dropped all together", "not dropped one by one: their masks are alike"
+SAME_NUMBER = "dropped as many in each sample: their draws are not independent"
+OF_SEVERAL = "dropped one by one, but with one mask for several samples"
+LEARN = "all of them learn"
+RAMP = np.arange(1, WIDTH + 1)[:, None] / (WIDTH * (WIDTH + 1) / 2)  # of sum 1
+LIVING = WIDTH // 4  # of a layer's units, which differ at the start and are not 0 for every x
 ONE_FOR_BOTH = "the same in both layers"
 ABSOLUTE = "positive where it should be negative, and as large"
 NEGATED = "of the wrong sign"
@@ -77,6 +86,7 @@ class _Wired:
     def __init__(self, t: Trial, x: Any, training: Any, y: Any):
         self.t, self.x, self.training, self.y = t, x, training, y
         self.weights = _six(t)
+        self.start = t.value(self.weights) if self.weights else {}
         self.sign = 1.0  # what has to be undone before anything else can be seen
 
     def look(self, rate: float) -> dict[str, Any]:
@@ -93,7 +103,9 @@ class _Wired:
             false = FROZEN if frozen else SCALED if abs(factor - 1) > 0.02 else SAME
         if (output, hidden, false) == (WHOLE, RELU, SAME) and not self.follows_x():
             output = OF_ANOTHER_X
-        seen = {LAYERS: CHAIN, HIDDEN: hidden, OUTPUT: output, TRUE: true, FALSE: false}
+        weights = self.learning() if (output, hidden) == (WHOLE, RELU) else LEARN
+        seen = {LAYERS: CHAIN, HIDDEN: hidden, OUTPUT: output, WEIGHTS: weights}
+        seen |= {TRUE: true, FALSE: false}
         if hidden == NOWHERE:
             return {
                 **seen,
@@ -101,17 +113,17 @@ class _Wired:
             }
         if at_zero > 0.01:
             return {**seen, **_unseen("behind that activation", FIRST, SECOND, ON_X, UNITS)}
-        ramp = self.ramp(True)
+        ramp = self.ramp(True, ROWS)
         if false == FROZEN or self.uneven(ramp):
             which = SHARED if false != FROZEN else "the same units in every run"
             return {**seen, FIRST: which, SECOND: which, ON_X: self.on_x(), UNITS: which}
         first, second = self.hidden(1, scale), self.hidden(2, scale)
         ramp = ramp[np.abs(ramp) > 1e-3] / scale - 1.0  # without those dropped at the very end
-        mean, spread = (ramp.mean(), ramp.std()) if len(ramp) else (1.0, 0.0)
-        units = _say_units(second[0], spread)
-        mean = mean if units == ONE_BY_ONE else 1.0
-        if units == ONE_BY_ONE and first[0] > 0 and self.is_one_mask(scale):
-            units = ONE_FOR_BOTH
+        odds = [_odds(zeros, rate) for zeros, _ in (first, second)]
+        units = _say_units(ramp, odds[1] * np.sum(RAMP**2)) if 0 < second[0] < 1 else NOT_DROPPED
+        mean = ramp.mean() if units == ONE_BY_ONE else 1.0
+        if units == ONE_BY_ONE and 0 < first[0] < 1:
+            units = ONE_FOR_BOTH if self.is_one_mask(scale) else self.units_of_first(scale, odds)
         return {
             **seen,
             FIRST: _say_rate(first[0], first[1] / mean, rate),
@@ -122,13 +134,16 @@ class _Wired:
 
     def run(self, training: bool, rows: int = 60, x: Any = 1.0, **weights: Any) -> np.ndarray:
         """Predictions for x, with the weights given and all others 0."""
+        self.put(weights)
+        feed = {self.x: np.broadcast_to(x, (rows, 1)), self.training: training}
+        self.shape = np.shape(seen := self.t.run(self.y, feed))
+        return self.sign * np.asarray(seen, dtype=np.float64).reshape(-1)
+
+    def put(self, weights: Mapping[str, Any]) -> None:
         self.t.set_all(
             (variable, np.broadcast_to(weights.get(name, 0.0), variable.shape.as_list()))
             for name, variable in self.weights.items()
         )
-        feed = {self.x: np.broadcast_to(x, (rows, 1)), self.training: training}
-        self.shape = np.shape(seen := self.t.run(self.y, feed))
-        return self.sign * np.asarray(seen, dtype=np.float64).reshape(-1)
 
     def output(self) -> tuple[str, float]:
         """What becomes of the last layer's numbers, and by what dropout multiplies them."""
@@ -187,11 +202,68 @@ class _Wired:
         at_zero = 0.0 if varies else abs(first[TRIED.index(0.0)])
         return name, min((factor_1, factor_2), key=lambda f: -abs(f - 1)), at_zero
 
-    def ramp(self, training: bool) -> np.ndarray:
+    def ramp(self, training: bool, rows: int = 400) -> np.ndarray:
         """1 and an average of hidden layer 2, whose units count unequally, as a share of their
         sums; these are small, where many a function is nearly linear."""
-        weights = np.arange(1, WIDTH + 1)[:, None] / (WIDTH * (WIDTH + 1) / 2)
-        return self.run(training, 400, b2=0.01, k3=weights, b3=0.01) / 0.01
+        return self.run(training, rows, b2=0.01, k3=RAMP, b3=0.01) / 0.01
+
+    def units_of_first(self, scale: float, odds: Sequence[float]) -> str:
+        """How the units of layer 1 are dropped, if those of layer 2 are one by one."""
+        weights = dict(b1=0.01, k2=RAMP * np.ones(WIDTH), k3=1 / WIDTH, b3=0.01)
+        ramp = self.run(True, ROWS, **weights) / 0.01
+        ramp = ramp[np.abs(ramp) > 1e-3] / scale - 1.0
+        # Each sample has the average of layer 1, times that of layer 2, whose units are all equal.
+        return _say_units(ramp, (1 + odds[0] * np.sum(RAMP**2)) * (1 + odds[1] / WIDTH) - 1)
+
+    def learning(self) -> str:
+        """Whether training could change all weights, or what is in its way."""
+        trained = {variable.name for variable in self.t.tf.trainable_variables()}
+        fixed = {name[1] for name, v in self.weights.items() if v.name not in trained}
+        if fixed:
+            return f"not trainable in layer {' and '.join(sorted(fixed))}"
+        layer = self.cut_off()
+        if layer:
+            return f"reached by no gradient, or by a part of it, in layer {layer}"
+        return self.stuck() or LEARN
+
+    def stuck(self) -> str:
+        """Whether most units of a layer start alike, or with 0 for every x, and so stay; or ""."""
+        h = np.linspace(-3, 3, 8, dtype=np.float32)[:, None]
+        for layer in (1, 2):
+            k, b, above = (self.start[n] for n in (f"k{layer}", f"b{layer}", f"k{layer + 1}"))
+            h = np.maximum(h @ k + b.reshape(-1), 0)
+            units = np.column_stack([k.T, b.reshape(-1), above])[h.max(axis=0) > 0]
+            if len(units) < LIVING:
+                return f"such that the units of layer {layer} start with 0 for every x, and stay so"
+            if len({unit.tobytes() for unit in units}) < LIVING:
+                return f"such that the units of layer {layer} start alike, and stay so"
+        return ""
+
+    def cut_off(self) -> int:
+        """The last layer that not all of the gradient reaches in training; 0 if there is none.
+
+        With ReLU, the weights of a layer, each times its gradient, add up to what the kernel above
+        gives in the same way, whatever units are missing; those of the last layer to y.
+        """
+        draw = np.random.RandomState(1)
+        shapes = {name: v.shape.as_list() for name, v in self.weights.items()}
+        weights = {n: draw.uniform(0.5, 1.5, shape) for n, shape in shapes.items()}
+        weights |= {n: weights[n] / shapes[n][0] for n in ("k1", "k2", "k3")}
+        self.put(weights)
+        made = []
+        with contextlib.suppress(LookupError, TypeError, ValueError):  # for an op without one
+            made = self.t.tf.gradients(self.y, list(self.weights.values()))
+        both = zip(self.weights, made, strict=False)
+        some = {n: self.t.tf.convert_to_tensor(g) for n, g in both if g is not None}
+        feed = {self.x: np.ones((4, 1)), self.training: True}
+        found = self.t.attempt({"y": self.y, **some}, feed)
+        if isinstance(found, Odd):
+            return 3
+        given = {n: np.sum(weights[n] * found[n]) if n in found else 0.0 for n in weights}
+        for layer, above in ((3, found["y"].sum()), (2, given["k3"]), (1, given["k2"])):
+            if not np.isclose(given[f"k{layer}"] + given[f"b{layer}"], above, rtol=1e-3):
+                return layer
+        return 0
 
     def uneven(self, ramp: np.ndarray) -> bool:
         """Whether units of layer 2 are missing, the same ones for all samples of a run."""
@@ -273,10 +345,8 @@ def _say_function(values: np.ndarray, tolerance: float) -> tuple[str, float]:
     return OTHER, 1.0
 
 
-def _say_rate(zeros: float, scale: float, rate: float) -> str:
-    """The share of zeros in the words of the class that is nearest, and what the rest became."""
-    if zeros == 0:
-        return NONE if abs(scale - 1) < 0.05 else "none, but a factor"
+def _nearest(zeros: float, rate: float) -> tuple[str, float]:
+    """The class of rates that is nearest to a share of zeros, and its rate; "" if none is near."""
     classes = {
         "the given rate": rate,
         "1 − rate": 1 - rate,
@@ -284,18 +354,40 @@ def _say_rate(zeros: float, scale: float, rate: float) -> str:
         "the given rate, twice over": 1 - (1 - rate) ** 2,
     }
     name, near = min(classes.items(), key=lambda item: abs(item[1] - zeros))
-    if abs(near - zeros) > SIGMAS * np.sqrt(near * (1 - near) / ROWS):
+    far = abs(near - zeros) > SIGMAS * np.sqrt(near * (1 - near) / ROWS)
+    return ("", 0.0) if far else (name, near)
+
+
+def _say_rate(zeros: float, scale: float, rate: float) -> str:
+    """The share of zeros in the words of the class that is nearest, and what the rest became."""
+    if zeros == 0:
+        return NONE if abs(scale - 1) < 0.05 else "none, but a factor"
+    name, near = _nearest(zeros, rate)
+    if not name:
         return f"a rate of about {zeros:.1f}"
     if abs(scale * (1 - near) - 1) < 0.05:
         return name
     return f"{name}, and what is kept is {'not' if abs(scale - 1) < 0.05 else 'oddly'} scaled"
 
 
-def _say_units(zeros: float, spread: float) -> str:
-    if zeros in (0.0, 1.0):
-        return "not dropped"
-    alone = np.sqrt(zeros / (1 - zeros) / WIDTH)
-    return ONE_BY_ONE if spread < 4 * alone else "dropped all together"
+def _odds(zeros: float, rate: float) -> float:
+    """Variance of a unit that is dropped so often, as a share of its squared mean."""
+    near = _nearest(zeros, rate)[1] or zeros
+    return near / (1 - near) if near < 1 else 0.0
+
+
+def _say_units(averages: np.ndarray, variance: float) -> str:
+    """How units are dropped whose average should have this variance, as a share of its squared
+    mean, if they are dropped one by one. averages: one for each sample."""
+    if not len(averages) or averages.mean() <= 0:
+        return NOT_DROPPED
+    spread = averages.std() / averages.mean() / np.sqrt(variance)
+    bound = SIGMAS / np.sqrt(2 * len(averages))  # a deviation is known so well
+    if abs(spread - 1) > bound:
+        return SAME_NUMBER if spread < 1 else IN_GROUPS if spread < 10 else ALTOGETHER
+    waves = np.fft.rfft(averages - averages.mean())
+    alike = np.fft.irfft(np.abs(waves) ** 2, len(averages))  # for samples at each distance
+    return OF_SEVERAL if alike[1:].max() > 0.5 * alike[0] else ONE_BY_ONE
 
 
 def _network_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
@@ -305,13 +397,15 @@ def _network_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> s
         return f"The prediction is {seen[OUTPUT]}."
     if seen[HIDDEN] != right[HIDDEN]:
         return f"The activation of the hidden layers is {seen[HIDDEN]}."
+    if seen[WEIGHTS] != right[WEIGHTS]:
+        return f"The weights are {seen[WEIGHTS]}."
     for name in (FALSE, TRUE):
         if seen[name] != right[name]:
             return f"Fed {name[4:]} it gives {seen[name]}."
     for name in (FIRST, SECOND):
         if seen[name] != right[name]:
             return f"{name[0].upper()}{name[1:]}: {seen[name]}."
-    return None
+    return f"The units of a layer are {seen[UNITS]}." if seen[UNITS] != right[UNITS] else None
 
 
 NETWORK = Exercise(
@@ -320,7 +414,12 @@ NETWORK = Exercise(
     title="A network with dropout behind a switch",
     answer="build_network",
     parts=(
-        Part("network", 1, f"the layers {CHAIN}", (f"*/{LAYERS}", f"*/{HIDDEN}", f"*/{OUTPUT}")),
+        Part(
+            "network",
+            1,
+            f"the layers {CHAIN}",
+            (f"*/{LAYERS}", f"*/{HIDDEN}", f"*/{OUTPUT}", f"*/{WEIGHTS}"),
+        ),
         Part(
             "places",
             3,

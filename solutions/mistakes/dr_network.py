@@ -423,6 +423,42 @@ def scaled_again(x, training, rate):
     return network(x, drop)
 
 
+def with_layers(**options):
+    """Right but for what is passed to each dense layer."""
+
+    def build_network(x, training, rate):
+        return network(
+            x,
+            lambda h: tf.layers.dropout(h, rate, training=training),
+            last=lambda h: tf.layers.dense(h, 1, **options),
+            layer=lambda h: tf.layers.dense(h, 300, activation=tf.nn.relu, **options),
+        )
+
+    return build_network
+
+
+mistake(
+    "all-weights-0",
+    "All weights start with 0: no gradient comes through, and the network stays a constant",
+    "If all units of a layer are equal, and get equal gradients, what can make them differ?",
+    see="own",
+)(with_layers(kernel_initializer=tf.zeros_initializer()))
+
+mistake(
+    "all-weights-alike",
+    "All weights of a layer start alike: its units get the same gradients, and stay copies",
+    "If all units of a layer are equal, and get equal gradients, what can make them differ?",
+    see="own",
+)(with_layers(kernel_initializer=tf.constant_initializer(0.05)))
+
+mistake(
+    "not-trainable",
+    "The layers are made with `trainable=False`: no optimizer changes their weights",
+    "What is in `tf.trainable_variables()` after your function, and who reads that list?",
+    see="own",
+)(with_layers(trainable=False))
+
+
 # ---------------------------------------------------------------- right, written otherwise
 
 
@@ -489,3 +525,23 @@ def with_seeds(x, training, rate):
     h = tf.layers.dropout(dense(x), rate, seed=1, training=training)
     h = tf.layers.dropout(dense(h), rate, seed=2, training=training)
     return tf.layers.dense(h, 1)
+
+
+def as_he(shape, dtype, partition_info=None):
+    return tf.random_normal(shape, stddev=np.sqrt(2 / shape[0]), dtype=dtype)
+
+
+variant("He's start values")(with_layers(kernel_initializer=as_he))
+
+
+@variant("last layer starts with 0, small biases")
+def last_layer_from_0(x, training, rate):
+    def layer(h):
+        bias = tf.constant_initializer(0.01)
+        return tf.layers.dense(h, 300, activation=tf.nn.relu, bias_initializer=bias)
+
+    def last(h):
+        return tf.layers.dense(h, 1, kernel_initializer=tf.zeros_initializer())
+
+    drop = tf.layers.Dropout(rate)
+    return network(x, lambda h: drop(h, training=training), layer=layer, last=last)
