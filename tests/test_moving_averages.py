@@ -8,31 +8,61 @@ import numpy as np
 import pytest
 
 from labsupport import exercises
+from labsupport.authoring import catalogue
 from labsupport.exercises import moving_averages
 from labsupport.figures import moving_averages as figures
+from labsupport.grading.fresh import hidden_cases
 from labsupport.judge import judge
 from labsupport.keys import load
 from labsupport.observe import observe
 
-ALL_PAIRS = [pair for _, pairs in moving_averages._WARM_UPS.values() for pair in pairs]
+WARM_UP = exercises.find("bn-warm-up")
 
 
-@pytest.mark.parametrize(("fraction", "momentum"), ALL_PAIRS)
-def test_no_warm_up_is_near_a_whole_number_of_steps(fraction, momentum):
-    steps = math.log(1 - fraction) / math.log(momentum)
-    assert 0.1 < steps % 1 < 0.9
-    average = np.float32(0)
-    for _ in range(math.ceil(steps)):
-        assert average < fraction
-        average = np.float32(momentum) * average + np.float32(1 - momentum)
-    assert average >= fraction
+def warm_up_cases(seed):
+    """By id, fraction and momentum and the steps that it takes, as a real number."""
+    found = {}
+    for case in WARM_UP.cases(np.random.RandomState(seed)):
+        fraction, momentum = case.inputs["fraction"], case.inputs["momentum"]
+        found[case.id] = fraction, momentum, math.log(1 - fraction) / math.log(momentum)
+    return found
 
 
-def test_rounding_up_down_and_to_the_nearest_differ_in_every_draw():
-    for case, wanted in (("few", math.floor), ("some", math.ceil)):
-        for fraction, momentum in moving_averages._WARM_UPS[case][1]:
-            steps = math.log(1 - fraction) / math.log(momentum)
-            assert round(steps) == wanted(steps)
+@pytest.mark.parametrize("seed", range(200))
+def test_no_warm_up_is_near_a_whole_number_of_steps_but_the_exact_one(seed):
+    for case, (fraction, momentum, steps) in warm_up_cases(seed).items():
+        if case == "exact":
+            assert steps == round(steps)
+        else:
+            assert 0.1 < steps % 1 < 0.9
+        average = np.float32(0)
+        for _ in range(math.ceil(steps)):
+            assert average < fraction
+            average = np.float32(momentum) * average + np.float32(1 - momentum)
+        assert average >= fraction
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_rounding_up_down_and_to_the_nearest_differ_in_every_draw(seed):
+    cases = warm_up_cases(seed)
+    for case, wanted in (("few", math.floor), ("nearly", math.floor), ("some", math.ceil)):
+        steps = cases[case][2]
+        assert round(steps) == wanted(steps)
+
+
+@pytest.mark.parametrize(("whole", "momentum"), moving_averages._ON_THE_DOT)
+def test_right_answers_agree_where_a_fraction_is_reached_on_the_dot(whole, momentum):
+    fraction = 1 - momentum**whole
+    assert 1 - fraction == momentum**whole
+    for title, answer in catalogue.read("bn-warm-up").variants.items():
+        assert answer(fraction, momentum) == whole, title
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_visible_warm_ups_do_not_come_again(seed):
+    visible, hidden = WARM_UP.visible_cases(), hidden_cases(WARM_UP, seed)
+    for one, other in zip(visible, hidden, strict=True):
+        assert one.id == other.id == "exact" or one.inputs != other.inputs
 
 
 class Bare:

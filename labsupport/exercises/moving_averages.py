@@ -438,24 +438,55 @@ LAYER = Exercise(
 
 # ---------------------------------------------------------------- bn-warm-up
 
-#: (fraction, momentum), none of them within a tenth of a step of a whole number of steps, so that
-#: no rounding decides. `tests/test_moving_averages.py` proves it. Whichever are drawn, in each part
-#: rounding to the nearest is a step short somewhere.
-_WARM_UPS = {
-    "first": ("a small part of the way", ((0.2, 0.75), (0.25, 0.7), (0.2, 0.6))),
-    "few": ("most of the way, a handful of steps", ((0.7, 0.85), (0.8, 0.9), (0.9, 0.8))),
-    "some": ("more than half of the way", ((0.6, 0.9), (0.6, 0.95), (0.8, 0.98))),
-    "slow": ("a momentum near 1", ((0.9, 0.99), (0.3, 0.99), (0.75, 0.995))),
-    "nearly": ("almost all the way", ((0.98, 0.9), (0.95, 0.9), (0.99, 0.97))),
-}
+#: (whole steps, momentum) whose fraction is reached on the dot. All of it is exact in binary, and
+#: the quotient of the logarithms is a whole number, so that right answers of all kinds agree.
+_ON_THE_DOT = [*((1, sixteenths / 16) for sixteenths in range(5, 16)), (2, 0.5), (4, 0.5)]
 
 
 def _warm_up_cases(rng: np.random.RandomState) -> list[Case]:
-    cases = []
-    for case_id, (title, pairs) in _WARM_UPS.items():
-        fraction, momentum = pairs[rng.randint(len(pairs))]
-        cases.append(Case(case_id, title, dict(fraction=fraction, momentum=momentum)))
-    return cases
+    def case(case_id, title, momentum, whole, part):
+        """A fraction that takes `whole` steps and a part of a step, the part between these two.
+
+        None is within a tenth of a step of a whole number, so that no rounding decides; in `few`
+        and `nearly` a part below a half makes rounding to the nearest a step short.
+        """
+        fraction = round(1 - momentum ** float(whole + rng.uniform(*part)), 6)
+        return Case(case_id, title, dict(fraction=fraction, momentum=momentum))
+
+    def drawn(low, high):
+        return round(rng.uniform(low, high), 3)
+
+    # 1 / (1 − momentum), a known wrong answer, is rounded down here.
+    first = round(1 - 1 / float(rng.randint(2, 5) + rng.uniform(0.15, 0.4)), 3)
+    near = drawn(0.9, 0.97)
+    whole, exact = _ON_THE_DOT[rng.randint(len(_ON_THE_DOT))]
+    on_the_dot = dict(fraction=1 - exact**whole, momentum=exact)
+    return [
+        case("first", "a small part of the way", first, 0, (0.3, 0.7)),
+        case(
+            "few",
+            "most of the way, a handful of steps",
+            drawn(0.75, 0.85),
+            rng.randint(10, 16),
+            (0.25, 0.45),
+        ),
+        case(
+            "some",
+            "more than half of the way",
+            drawn(0.9, 0.93),
+            rng.randint(10, 26),
+            (0.55, 0.85),
+        ),
+        Case("exact", "a fraction that is reached on the dot", on_the_dot),
+        case("slow", "a momentum near 1", drawn(0.99, 0.995), rng.randint(35, 281), (0.15, 0.85)),
+        case(
+            "nearly",
+            "almost all the way",
+            near,
+            int(rng.uniform(3.2, 4.4) / (1 - near)),
+            (0.15, 0.45),
+        ),
+    ]
 
 
 def _warm_up_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -480,7 +511,7 @@ WARM_UP = Exercise(
     title="How long is a cold start?",
     answer="steps_to_reach",
     parts=(
-        Part("quick", 2, "right for the first steps", ("first/*", "few/*", "some/*")),
+        Part("quick", 2, "right for the first steps", ("first/*", "few/*", "some/*", "exact/*")),
         Part("slow", 2, "right for long ways", ("slow/*", "nearly/*")),
     ),
     cases=_warm_up_cases,

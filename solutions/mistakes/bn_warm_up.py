@@ -151,6 +151,19 @@ def covered_part(fraction, momentum):
     return 1 - momentum**fraction
 
 
+@mistake(
+    "more-than-the-fraction",
+    "You wait for more than the fraction: where a step reaches it on the dot, you take another one",
+    "With momentum 0.5 the first step covers just one half. How many steps is it to one half?",
+    see="lesson 02, cold start",
+)
+def more_than_the_fraction(fraction, momentum):
+    missing, steps = 1.0, 0
+    while missing >= 1 - fraction:
+        missing, steps = missing * momentum, steps + 1
+    return steps
+
+
 # ---------------------------------------------------------------- right, written otherwise
 
 
@@ -203,3 +216,35 @@ def by_float32(fraction, momentum):
         average += np.float32(1 - momentum) * (1 - average)
         steps += 1
     return float(steps)
+
+
+@variant("logarithms to base 10")
+def base_10(fraction, momentum):
+    return math.ceil(math.log10(1 - fraction) / math.log10(momentum))
+
+
+@variant("a logarithm to base momentum")
+def base_momentum(fraction, momentum):
+    return math.ceil(math.log(1 - fraction, momentum))
+
+
+@variant("logarithms of what grows")
+def of_what_grows(fraction, momentum):
+    return math.ceil(math.log(1 / (1 - fraction)) / math.log(1 / momentum))
+
+
+@variant("powers, one at a time")
+def one_power_at_a_time(fraction, momentum):
+    steps = 0
+    while 1 - momentum**steps < fraction:
+        steps += 1
+    return steps
+
+
+@variant("what is left of the way")
+def left_of_the_way(fraction, momentum):
+    covered, steps = 0.0, 0
+    while covered < fraction:
+        covered += (1 - momentum) * (1 - covered)
+        steps += 1
+    return steps
