@@ -363,14 +363,14 @@ def _learn(
     """What reaches each of `ends` in training if the loss is the sum of y²: an optimizer computes
     that. And if nothing can be computed, why."""
     made = [None] * len(ends)
-    with contextlib.suppress(LookupError, TypeError, ValueError):  # an operation without a gradient
+    with contextlib.suppress(Exception):  # an operation without one, whatever else is in the graph
         made = t.tf.gradients(t.tf.square(y), list(ends.values()))
     some = {n: t.tf.convert_to_tensor(g) for n, g in zip(ends, made, strict=True) if g is not None}
     found = t.attempt(some, {training: True}) if some else {}
     failed = _failure(found)
     if not some:
         failed = Odd(f"unknown: y has no gradient for {' and '.join(ends)}")
-    values = dict.fromkeys(LEARNED, failed or Odd("nothing: none gets there"))
+    values = dict.fromkeys(LEARNED, failed or Odd("missing, as if y did not depend on it"))
     if not failed:
         values |= {f"the gradient for {name}": flat(value) for name, value in found.items()}
     return values, failed
