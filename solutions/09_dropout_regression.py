@@ -85,8 +85,8 @@ with tf.Graph().as_default(), tf.Session() as session:
 # | dense, 1 unit | the prediction, shape (m, 1) |
 #
 # `x` is a tensor of shape (m, 1), `training` a boolean tensor, `rate` a number: the share that is
-# dropped, lesson 08's $d$; below, keep = 1 − rate. Fed `True` the network drops units, one by one,
-# fed `False` it does not. Afterwards we train it: all its weights must be able to learn.
+# dropped, lesson 08's $d$; below, keep = 1 − rate. Fed `True` the network drops units, each by a
+# draw of its own; fed `False` it does not. We shall train it: all of its weights must learn.
 
 
 # %% role="answer" exercise="dr-network"
