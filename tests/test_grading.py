@@ -294,7 +294,8 @@ def test_a_follow_up_error_is_told_where_to_begin():
         notes = {e.id: e.note for e in result.exercises}
         assert notes["bn-channels-last"].startswith("Your code calls `batch_norm_dense`, which is")
         assert notes["bn-dense"] == ""
-        assert "mend that one first" in feedback_page(result)
+        page = feedback_page(result)
+        assert "calls <code>batch_norm_dense</code>" in page and "mend that one first" in page
         assert not any(e.note for e in graded(box, NUMPY, RIGHT, calls).exercises)
 
 
