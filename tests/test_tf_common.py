@@ -200,3 +200,39 @@ def test_a_variable_is_what_tensorflow_makes(tf):
 
     for theirs, ours in zip(graph_of(one_by_tensorflow), graph_of(tf_variable.make), strict=True):
         assert ours == theirs
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
+def test_a_layer_has_the_names_that_tensorflow_gives_it(tf):
+    from labsupport.exercises.tf_layers import batch_normalization
+
+    def by_tensorflow(t, x, earlier):
+        y = tf.layers.batch_normalization(x, training=True, momentum=0.8, name="bn")
+        return y, ()
+
+    def by_us(t, x, earlier):
+        with tf.name_scope("bn"):
+            return batch_normalization(t, x, 0.8, earlier=earlier)
+
+    def looked_at(layer):
+        with trial() as t:
+            xs = [t.placeholder(np.arange(30.0).reshape(5, 2, 3) ** 2, "x") for _ in range(2)]
+            with tf.variable_scope("net"):
+                y, variables = layer(t, xs[0], ())
+            with tf.variable_scope("net", reuse=True):
+                layer(t, xs[1], variables)
+            updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+            names = [v.name for v in t.variables()], [v.name for v in tf.trainable_variables()]
+            out = t.run(y)
+            t.run(updates[:2])
+            moved = t.state()
+        return out, moved, [(u.name, u.type) for u in updates], names
+
+    ours, theirs = looked_at(by_us), looked_at(by_tensorflow)
+    assert ours[2:] == theirs[2:]
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-4, atol=1e-4)
+    mean, variance = ("net/bn/moving_mean:0", "net/bn/moving_variance:0")
+    np.testing.assert_allclose(ours[1][mean], theirs[1][mean], rtol=1e-4)
+    # The fused operation divides by N - 1, as it does in `tf.layers` for images.
+    unbiased = 0.8 + (theirs[1][variance] - 0.8) * 10 / 9
+    np.testing.assert_allclose(ours[1][variance], unbiased, rtol=1e-4)

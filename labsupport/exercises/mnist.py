@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from labsupport.exercises import tf_variable
 from labsupport.exercises.common import batch, call, pair
 from labsupport.exercises.tf_common import Trial, about_running, trial
+from labsupport.exercises.tf_layers import batch_normalization, note
 from labsupport.observe import plain
 from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
 
@@ -52,36 +53,14 @@ def _network(t: Trial, inputs: Mapping[str, Any], training: bool, x: Any, other:
     for i, kernel in enumerate(kernels, 1):
         if inputs["momentum"]:
             with tf.variable_scope(f"bn{i}"):
-                h = tf.nn.elu(_normalized(t, h, training, inputs["momentum"]))
+                h, _ = batch_normalization(t, h, inputs["momentum"], training, (1.4, 0.3))
+                h = tf.nn.elu(h)
         kernel = kernel[::-1] if other else kernel
         last = i == len(kernels)
         with tf.variable_scope("out" if last else f"hidden{i}"):
             h = tf.matmul(h, t.variable(kernel, "kernel", trainable=True))
             if last:
                 return tf.nn.bias_add(h, t.variable(kernel[0], "bias", trainable=True))
-
-
-def _normalized(t: Trial, h: Any, training: bool, momentum: float) -> Any:
-    """What `tf.layers.batch_normalization` makes of h (n, d), with γ = 1.4 and β = 0.3."""
-    d = int(h.shape[1])
-    starts = dict(gamma=1.4, beta=0.3, moving_mean=0.0, moving_variance=1.0)
-    gamma, beta, mean, variance = t.several(
-        {name: np.full(d, start) for name, start in starts.items()}, trainable=("gamma", "beta")
-    )
-    used = {} if training else {"mean": mean, "variance": variance}
-    h, *of_batch = t.tf.nn.fused_batch_norm(
-        t.tf.reshape(h, (-1, 1, 1, d)), gamma, beta, is_training=training, **used
-    )
-    if training:
-        _note(t.tf, (mean, variance), of_batch, 1 - momentum)
-    return t.tf.reshape(h, (-1, d))
-
-
-def _note(tf: Any, statistics: Sequence[Any], of_batch: Sequence[Any], pace: Any) -> None:
-    """Add the updates that take moving statistics a share of the way to the batch's."""
-    for old, new in zip(statistics, of_batch, strict=True):
-        update = old.assign_sub(pace * (old - new), read_value=False)
-        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
 
 
 # ---------------------------------------------------------------- mnist-train-step
@@ -293,7 +272,7 @@ def _layer(tf: Any, h: Any, start: float, pace: Any, tell: Any = None) -> Any:
         note_mean, training = tell
         of_batch[0] = tf.py_func(note_mean, [training, of_batch[0]], tf.float32)
         of_batch[0].set_shape((d,))
-    _note(tf, (mean, variance), of_batch, pace)
+    note(tf, (mean, variance), of_batch, pace)
     return tf.reshape(h, (-1, d))
 
 

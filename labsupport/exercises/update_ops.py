@@ -10,6 +10,7 @@ import numpy as np
 
 from labsupport.exercises.common import affine, batch, flat, images, moments_fact, pair
 from labsupport.exercises.tf_common import Trial, trial
+from labsupport.exercises.tf_layers import batch_normalization
 from labsupport.observe import plain
 from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
 
@@ -102,7 +103,8 @@ def _loss(t: Trial, x: Any, inputs: Mapping[str, Any]) -> Any:
     h = x
     for name in sorted(name for name in inputs if name.startswith("kernel")):
         if "momentum" in inputs:
-            h = t.tf.layers.batch_normalization(h, training=True, momentum=inputs["momentum"])
+            with t.tf.name_scope("batch_normalization"):
+                h, _ = batch_normalization(t, h, inputs["momentum"])
         kernel = t.variable(inputs[name], name, trainable=True)
         h = t.tf.reshape(h, (-1, len(inputs[name]))) @ kernel
     return t.tf.reduce_mean(t.tf.square(h - 1.5))
@@ -181,14 +183,14 @@ def _which_cases(rng: np.random.RandomState) -> list[Case]:
 def _which_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     net, networks, values = inputs["net"], inputs["networks"], {}
     with trial() as t:
-        xs, fed = {}, {}
+        xs, fed, made = {}, {}, {}
         for number, scope in enumerate(networks):
             xs[scope] = t.unfed(f"x_of_{scope.replace('/', '_')}", (None, 3))
             fed[xs[scope]] = inputs[f"x{number}"]
-            _network(t, scope, xs[scope], depth=2 if scope == net else 1)
+            made[scope] = _network(t, scope, xs[scope], depth=2 if scope == net else 1)
         again = t.unfed("x_of_the_second_call", (None, 3))
         fed[again] = inputs["x_again"]
-        _network(t, net, again, depth=1, reuse=True)
+        _network(t, net, again, depth=1, earlier=made[net])
         start, restart = t.state(), t.tf.variables_initializer(t.variables())
 
         for asked, which in ((net, ""), (f"gan/{net}", NESTED)):
@@ -231,14 +233,20 @@ def _names(names: Sequence[str]) -> str:
     return " and ".join(f"`{name}`" for name in names)
 
 
-def _network(t: Trial, scope: str, x: Any, depth: int, reuse: bool = False) -> None:
-    with t.tf.variable_scope(scope, reuse=reuse):
+def _network(
+    t: Trial, scope: str, x: Any, depth: int, earlier: Sequence[list[Any]] = ()
+) -> list[list[Any]]:
+    """Batch norm layers, and their variables. earlier: those, if the network was called before."""
+    made = []
+    with t.tf.variable_scope(scope, reuse=bool(earlier)):
         for layer in range(depth):
             if layer:
                 x = 3 * x + 2  # or there would be nothing to learn for this one
-            x = t.tf.layers.batch_normalization(
-                x, training=True, momentum=0.8, center=False, scale=False, name=f"bn_{layer}"
-            )
+            known = earlier[layer] if earlier else ()
+            with t.tf.name_scope(f"bn_{layer}"):
+                x, variables = batch_normalization(t, x, 0.8, affine=None, earlier=known)
+            made.append(variables)
+    return made
 
 
 def _which_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
