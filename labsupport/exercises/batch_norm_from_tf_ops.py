@@ -183,14 +183,15 @@ NO_GRADIENT = "missing, as if y did not depend on it"
 
 
 def _gradients(
-    t: Trial, y: Any, ends: Mapping[str, Any], inputs: Mapping[str, Any], feed: Mapping
+    t: Trial,
+    answer: Any,
+    y: Any,
+    ends: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    feed: Mapping[Any, Any],
 ) -> dict[str, Any]:
     """What reaches each of `ends` in a run, if dy reaches y."""
-    try:
-        made = t.tf.gradients(y, list(ends.values()), t.tf.constant(inputs["dy"], np.float32))
-    except Exception:  # an operation without one, y of another shape, whatever else is in the graph
-        made = [None] * len(ends)
-    some = {n: t.tf.convert_to_tensor(g) for n, g in zip(ends, made, strict=True) if g is not None}
+    some = t.gradients(answer, y, ends, t.tf.constant(inputs["dy"], np.float32))
     found = _run(t, some, feed)
     if isinstance(found, Odd):
         found = dict.fromkeys(ends, found)
@@ -310,7 +311,7 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             values[VAR_OF_TINY] = failed if isinstance(failed, Odd) else var
             t.restart()
             ends = {"x": x, "gamma": state[0], "beta": state[1]}
-            values |= _gradients(t, y, ends, inputs, {x: batches[0]})
+            values |= _gradients(t, answer, y, ends, inputs, {x: batches[0]})
         return values
 
 
@@ -502,7 +503,7 @@ def _layer(
     def run(one, flag):
         return _run(t, y, {x: one, training: flag})
 
-    return state, run, lambda: _gradients(t, y, {"x": x}, inputs, {training: True})
+    return state, run, lambda: _gradients(t, answer, y, {"x": x}, inputs, {training: True})
 
 
 def _predictions(run: Callable[[np.ndarray, bool], Any], x: np.ndarray) -> list[Any]:

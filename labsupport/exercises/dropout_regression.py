@@ -9,7 +9,6 @@ gets the same verdict every time. dr-mc is judged exactly, by what each of its o
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -77,14 +76,14 @@ def _network_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
                 raise
             return dict.fromkeys((LAYERS, *SEEN_IN_RUNS), Odd(str(error)))
         y = t.fetchable(y, "the prediction, a tensor of shape (m, 1)", operations=False)
-        return _Wired(t, x, training, y).look(inputs["rate"])
+        return _Wired(t, answer, x, training, y).look(inputs["rate"])
 
 
 class _Wired:
     """The answer's network with weights that make single units visible in its prediction."""
 
-    def __init__(self, t: Trial, x: Any, training: Any, y: Any):
-        self.t, self.x, self.training, self.y = t, x, training, y
+    def __init__(self, t: Trial, answer: Any, x: Any, training: Any, y: Any):
+        self.t, self.answer, self.x, self.training, self.y = t, answer, x, training, y
         self.weights = _six(t)
         self.start = t.value(self.weights) if self.weights else {}
         self.sign = 1.0  # what has to be undone before anything else can be seen
@@ -250,11 +249,7 @@ class _Wired:
         weights = {n: draw.uniform(0.5, 1.5, shape) for n, shape in shapes.items()}
         weights |= {n: weights[n] / shapes[n][0] for n in ("k1", "k2", "k3")}
         self.put(weights)
-        made = []
-        with contextlib.suppress(Exception):  # an op without one, whatever else is in the graph
-            made = self.t.tf.gradients(self.y, list(self.weights.values()))
-        both = zip(self.weights, made, strict=False)
-        some = {n: self.t.tf.convert_to_tensor(g) for n, g in both if g is not None}
+        some = self.t.gradients(self.answer, self.y, self.weights)
         feed = {self.x: np.ones((4, 1)), self.training: True}
         found = self.t.attempt({"y": self.y, **some}, feed)
         if isinstance(found, Odd):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -360,20 +359,17 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         values[CHANGES] = _roles(moving, t.changed_by(predict)) or NOTHING
 
         _set(t, moving, inputs)  # whatever the prediction has changed
-        gradients, failed = _learn(t, y, {"x": late, **trained}, training)
+        gradients, failed = _learn(t, answer, y, {"x": late, **trained}, training)
         after = _look(t, moving, GRADIENTS)
         return {**values, **gradients, **(dict.fromkeys(after, failed) if failed else after)}
 
 
 def _learn(
-    t: Trial, y: Any, ends: Mapping[str, Any], training: Any
+    t: Trial, answer: Any, y: Any, ends: Mapping[str, Any], training: Any
 ) -> tuple[dict[str, Any], Odd | None]:
     """What reaches each of `ends` in training if the loss is the sum of y²: an optimizer computes
     that. And if nothing can be computed, why."""
-    made = [None] * len(ends)
-    with contextlib.suppress(Exception):  # an operation without one, whatever else is in the graph
-        made = t.tf.gradients(t.tf.square(y), list(ends.values()))
-    some = {n: t.tf.convert_to_tensor(g) for n, g in zip(ends, made, strict=True) if g is not None}
+    some = t.gradients(answer, t.tf.square(y), ends)
     found = t.attempt(some, {training: True}) if some else {}
     failed = _failure(found)
     if not some:

@@ -7,6 +7,7 @@ go as frames (see wire.py), on a channel to the grader and on one to the prober,
         before a cell {"cell": n}, after it {"ran": n, "trouble"}; at the end {"done", "replaced"}
     {"do": "find", "answer"}        {"found", "value", "near"}
     {"do": "call" | "get" | "set" | "names", "of": handle, …}    {"value"} or {"trouble", "error"}
+    {"do": "gradients", "of": handle, …}    as with "call", of `tf.gradients`
     {"do": "observe", "exercise", "case", "inputs", "number", "seconds", "of"}    an observation
     {"do": "graph", "of": number, "seed", "grown"}    a graph to build on, or what has come to it
     {"do": "py_func", "token", "arguments"}    a function that the answer's graph calls
@@ -220,11 +221,11 @@ class Child:
         random.seed(case["number"])
         self.until, self.answer = time.monotonic() + case["seconds"], case["answer"]
 
-    def do_call(self, message: dict) -> dict:
+    def do_call(self, message: dict, answer: Any = None) -> dict:
         arguments, named = message["arguments"], message["named"]
         arrays = _arrays((arguments, named))
         before = [array.copy() for array in arrays]
-        answer = self.handles[message["of"]]
+        answer = answer or self.handles[message["of"]]
 
         def call():
             with self.place(message):
@@ -238,6 +239,11 @@ class Child:
             None if _same(array, old) else array for array, old in zip(arrays, before, strict=True)
         ]
         return reply
+
+    def do_gradients(self, message: dict) -> dict:
+        from labsupport.tf1 import tf
+
+        return self.do_call(message, tf.gradients)
 
     def place(self, message: dict) -> contextlib.AbstractContextManager:
         """Where an answer is called: with a graph of its own, in the prober's, or as it is."""

@@ -114,7 +114,7 @@ class GraphSession(remote.Session):
         self.errors["OpError"] = RemoteOpError
 
     def use(self, do: str, handle: int, **more: Any) -> Any:
-        if do == "call" and self.graphs.stack:
+        if do in ("call", "gradients") and self.graphs.stack:
             more["in"] = self.share()
             more["place"] = self.mirrors.place_here()
         return super().use(do, handle, **more)

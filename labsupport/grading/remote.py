@@ -327,6 +327,10 @@ class RemoteCallable(RemoteObject):
         """Call it with a TensorFlow 1 graph of its own as the default one, as `trial` does."""
         return self._session.use("call", self._handle, arguments=arguments, named={}, graph=True)
 
+    def gradients(self, y: Any, ends: list[Any], dy: Any) -> Any:
+        """What `tf.gradients` makes of something that it built, in its own process."""
+        return self._session.use("gradients", self._handle, arguments=(y, ends, dy), named={})
+
 
 def _remote(session: Session, handle: int, said: Mapping) -> RemoteObject:
     base = RemoteCallable if said.get("callable") is True else RemoteObject
