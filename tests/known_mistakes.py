@@ -136,7 +136,7 @@ def test_no_part_is_right_by_heart(name):
     """
     exercise, seed = exercises.find(name), 20_261
     if where_probed(exercise) != "inside":
-        return
+        pytest.skip("probed where the answer is not")
     cases, key, by_heart = draw(exercise, seed), fresh_key(name, seed), keys.load(name).right
     for part in exercise.parts:
         assert differing(exercise, key.right, by_heart, cells_of(key.right, part)), part.id

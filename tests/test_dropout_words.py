@@ -297,6 +297,10 @@ def half_for_both(m, _draw):
     return np.concatenate([half, half])[:m]
 
 
+def neighbours_alike(m, _draw):
+    return np.repeat(np.random.rand((m + 1) // 2, 300), 2, axis=0)[:m]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_units_dropped_one_by_one_are_right(seed):
     rng = np.random.default_rng(seed)
@@ -314,6 +318,7 @@ def test_units_dropped_one_by_one_are_right(seed):
         ((one_by_one, in_groups(10)), "not dropped one by one: their masks are alike"),
         ((as_many,), "dropped as many in each sample"),
         ((half_for_both,), "with one mask for several samples"),
+        *[((neighbours_alike,), "with one mask for several samples")] * 4,
     ],
 )
 def test_units_that_share_draws_are_seen(draws, words):

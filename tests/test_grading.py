@@ -143,6 +143,10 @@ def test_what_comes_to_lie_beside_a_notebook_is_told(tmp_path):
         summary = runner.grade(folder, grades, jobs=1)
         (result,) = summary.results
         assert "Links are not followed" in result.remarks[0] and summary.unchanged == unchanged
+    (folder / "ann" / "more").unlink()
+    for unchanged in (0, 1):
+        summary = runner.grade(folder, grades, jobs=1)
+        assert not summary.results[0].remarks and summary.unchanged == unchanged
 
 
 def test_two_graders_do_not_share_a_folder(tmp_path):

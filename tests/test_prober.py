@@ -221,3 +221,46 @@ def test_the_session_that_is_given_is_the_default_one(box):
     answer = answer.replace("    y = session.run(prediction, ", "y = prediction.eval(")
     result = graded(box, "09_dropout_regression", answer)
     assert points(result, "dr-evaluate") == exercises.find("dr-evaluate").points
+
+
+# ---------------------------------------------------------------- gradients of the answer's own
+
+FIVE = "05_batch_norm_from_tf_ops"
+CUT_OFF = """\
+def clean(x, gamma, beta, eps):
+    axes = list(range(len(x.shape) - 1))
+    return (*tf.nn.moments(x, axes), axes)
+
+@tf.custom_gradient
+def as_it_is(a):
+    return a, lambda d: BACK
+
+def batch_norm_train(x, gamma, beta, pop_mean, pop_var, momentum, eps):
+    mu, var, _axes = clean(x, gamma, beta, eps)
+    still = [tf.stop_gradient(one) for one in (mu, var)]
+    y = as_it_is(tf.nn.batch_normalization(x, *still, beta, gamma, eps))
+    TWIN.append((y, tf.nn.batch_normalization(x, mu, var, beta, gamma, eps)))
+    steps = ((pop_mean, mu), (pop_var, var))
+    return y, [tf.assign(v, momentum * v + (1 - momentum) * new) for v, new in steps]
+
+TWIN = []
+"""
+REPLACED = """\
+import tensorflow as real
+usual = tf.gradients
+def of_the_twin(ys, xs, dy=None, *more, **named):
+    return usual(TWIN[-1][1], xs, dy)
+real.compat.v1.gradients = tf.gradients = of_the_twin
+"""
+
+
+def test_gradients_are_tensorflows_own_where_the_answer_brings_one():
+    with open_box(FIVE) as box:
+        honest = graded(box, FIVE, CUT_OFF.replace("BACK", "d"), limits=sandbox.Limits())
+        forged = graded(box, FIVE, CUT_OFF.replace("BACK", "d"), REPLACED, limits=sandbox.Limits())
+        broken = graded(box, FIVE, CUT_OFF.replace("BACK", "nowhere"), limits=sandbox.Limits())
+    for result in (honest, forged):
+        dense = next(part for part in parts(result, "tf-bn-train") if part.id == "dense")
+        assert dense.mistake == "stop-gradient" and points(result, "tf-bn-train") == 7
+    dense = next(part for part in parts(broken, "tf-bn-train") if part.id == "dense")
+    assert dense.points == 0 and "nowhere" in dense.private

@@ -195,7 +195,8 @@ def _gradients(
     found = _run(t, some, feed)
     if isinstance(found, Odd):
         found = dict.fromkeys(ends, found)
-    return {f"the gradient for {name}": found.get(name, Odd(NO_GRADIENT)) for name in ends}
+    missing = Odd(t.no_gradient or NO_GRADIENT)
+    return {f"the gradient for {name}": found.get(name, missing) for name in ends}
 
 
 ALIKE = "a sample alone gets the same prediction as among others"
@@ -215,9 +216,12 @@ def _rows(x: np.ndarray, together: Any, alone: Any) -> str:
 def _first_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
     """A fact about the first wrong value, of a training step or of a prediction.
 
-    None where values of both are wrong: the judge has a sentence about one of the part's own.
+    None where values of both are wrong, or a gradient is: the judge has a sentence about one of the
+    part's own.
     """
     wrong = [name for name in right if _differ(right[name], seen.get(name))]
+    if any(name.startswith("the gradient") for name in wrong) and not wrong[0].startswith("y "):
+        return None
     predicted = [n for n in wrong if n in (PREDICTED, "rows", CHANGES) or "predictions" in n]
     if predicted:
         looks = (_rows_fact, _changes_fact) if predicted == wrong else ()

@@ -85,6 +85,7 @@ class Trial:
         self._fed: dict[Any, Any] = {}
         self._ready: set[str] = set()
         self._own: list[Any] = []
+        self.no_gradient = ""  # why `gradients` had none to give
 
     # ------------------------------------------------------------ what the answer gets
 
@@ -175,18 +176,26 @@ class Trial:
         """Tensors of what reaches each of `ends` if dy (by default 1) reaches y, where any does.
 
         An answer may have made operations whose gradients only its own process knows, with
-        `tf.custom_gradient`: then it is asked there for the operations that compute them.
+        `tf.custom_gradient`: then it is asked there for the operations that compute them. What
+        fails there, or here, is said in `no_gradient`.
         """
-        wanted, made = list(ends.values()), []
+        wanted, made, there = list(ends.values()), [], hasattr(type(answer), "gradients")
+        self.no_gradient = ""
         try:
-            made = self.tf.gradients(y, wanted, dy)
-        except Exception:  # an operation without one, whatever else is in the graph
-            if hasattr(type(answer), "gradients"):  # it lives in another process
-                with contextlib.suppress(Exception):
+            try:
+                made = self.tf.gradients(y, wanted, dy)
+            except Exception:  # an operation without one, whatever else is in the graph
+                if there:  # the answer lives in another process
                     made = answer.gradients(y, wanted, dy)
-        with contextlib.suppress(Exception):
+                else:
+                    raise
             both = zip(ends, made, strict=True)
             return {n: self.tf.convert_to_tensor(g) for n, g in both if g is not None}
+        except LookupError:
+            pass
+        except Exception as error:
+            said = error.trouble.text if isinstance(error, Elsewhere) else str(error)
+            self.no_gradient = f"not to be had: {said}"[:200].rstrip(".")
         return {}
 
     # ------------------------------------------------------------ running
@@ -255,13 +264,20 @@ class Trial:
         self.set_all([(variable, value)])
 
     def set_all(self, values: Iterable[tuple[Any, Any]]) -> None:
-        """Give variables values, in one run."""
+        """Give variables values, in one run if each has a start value of its own."""
         self.initialize()
-        values, feed = list(values), {}
-        for variable, value in values:
-            kind = variable.dtype.base_dtype.as_numpy_dtype
-            feed[variable.initializer.inputs[1]] = np.asarray(value, dtype=kind)
-        self.session.run([variable.initializer for variable, _ in values], feed)
+        left = list(values)
+        while left:
+            feed, now, later = {}, [], []
+            for variable, value in left:
+                start = variable.initializer.inputs[1]
+                if start in feed:  # another variable's, too
+                    later.append((variable, value))
+                    continue
+                feed[start] = np.asarray(value, dtype=variable.dtype.base_dtype.as_numpy_dtype)
+                now.append(variable.initializer)
+            self.session.run(now, feed)
+            left = later
 
     def state(self) -> dict[str, np.ndarray]:
         """The values of all variables by name."""

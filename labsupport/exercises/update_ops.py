@@ -374,7 +374,8 @@ def _learn(
     failed = _failure(found)
     if not some:
         failed = Odd(f"unknown: y has no gradient for {' and '.join(ends)}")
-    values = dict.fromkeys(LEARNED, failed or Odd("missing, as if y did not depend on it"))
+    missing = Odd(t.no_gradient or "missing, as if y did not depend on it")
+    values = dict.fromkeys(LEARNED, failed or missing)
     if not failed:
         values |= {f"the gradient for {name}": flat(value) for name, value in found.items()}
     return values, failed

@@ -203,8 +203,10 @@ def _is_looked_at(folder: str, name: str) -> bool:
 
 
 def _is_link_to_folder(path: str, mode: int) -> bool:
-    """Whether a link leads to a folder, or may: it leads nowhere now."""
-    return stat.S_ISLNK(mode) and not os.path.isfile(path)
+    """Whether a link leads to a folder, or may: it leads nowhere now, and is called like one."""
+    if not stat.S_ISLNK(mode) or os.path.exists(path):
+        return stat.S_ISLNK(mode) and os.path.isdir(path)
+    return "." not in os.path.basename(path)
 
 
 def _walk(root: str, start: tuple[str, ...], pile: Pile) -> Iterator[Entry]:

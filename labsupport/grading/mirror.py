@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from tensorflow.python.client.session import BaseSession, Session
 from tensorflow.python.framework import errors_impl, ops
+from tensorflow.python.ops.gradients_impl import gradients  # noqa: F401  see child.py
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable, _UnreadVariable
 from tensorflow.python.ops.script_ops import _py_funcs
 from tensorflow.python.ops.variables import Variable

@@ -79,7 +79,8 @@ class Prober:
             )
         except remote.GONE as error:
             return {"gone": type(error).__name__}
-        return wire.of_observation(seen)
+        replaced, self.session.replaced = self.session.replaced, []
+        return {**wire.of_observation(seen), "replaced": replaced}
 
 
 def _session(peer: socket.socket, grace: float) -> remote.Session:

@@ -126,6 +126,7 @@ class Session:
             for array, changed in zip(arrays, reply.get("changed") or [], strict=False):
                 if isinstance(changed, np.ndarray) and changed.shape == array.shape:
                     array[...] = changed
+            self._replaced(reply)
             if isinstance(reply.get("note"), str) and not self.note:
                 self.note = reply["note"][:400]
             trouble = wire.to_trouble(reply.get("trouble"))
@@ -221,6 +222,7 @@ class Prober:
 
     def __init__(self, channel: socket.socket, grace: float):
         self.channel, self.grace = channel, grace
+        self.replaced: list[str] = []
 
     def observe(self, exercise: Exercise, cases: Sequence[Case]) -> dict[str, Observation]:
         """What `observe.observe` returns. Raises what is in `GONE`, also for the submission's."""
@@ -233,6 +235,7 @@ class Prober:
             gone = next((e for e in GONE if reply.get("gone") == e.__name__), None)
             if gone is not None:
                 raise gone
+            self.replaced += reply.get("replaced", [])
             return wire.to_observation(reply)
 
         return one_by_one(exercise, cases, one)

@@ -270,11 +270,17 @@ def _seed(grades: Path, wanted: int | None) -> int:
 def _still_holds(before: Result, submission: Submission, seed: int) -> bool:
     if before.digest != submission.digest or before.seed != seed:
         return False
-    if before.remarks[: len(submission.remarks)] != submission.remarks:
-        return False  # there is something new beside it
+    if (before.remarks or submission.remarks) and before.remarks != _remarks(before, submission):
+        return False  # there is something new beside it, or no longer
     if before.status == "refused":
         return before.problem == submission.problem
     return bool(submission.lesson) and before.course == _course(submission.lesson)
+
+
+def _remarks(before: Result, submission: Submission) -> tuple[str, ...]:
+    """The remarks that a verdict like that would have now."""
+    own = program_of(submission).remarks if before.status == "graded" else ()
+    return (*submission.remarks, *own)
 
 
 @lru_cache(maxsize=64)

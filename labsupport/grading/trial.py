@@ -203,8 +203,9 @@ def in_one_process(
             tried.seen[e.id] = prober.observe(e, cases[e.id])
         else:
             tried.seen[e.id] = session.observe(e, value, handle, cases[e.id], where == "inside")
-    if session.replaced:
-        names = ", ".join(dict.fromkeys(session.replaced))
+    replaced = [*session.replaced, *(prober.replaced if prober else ())]
+    if replaced:
+        names = ", ".join(dict.fromkeys(replaced))
         tried.events.append(f"It replaced {names}; that was undone.")
 
 

@@ -172,6 +172,11 @@ def rounded_up(fraction, momentum):
     return math.ceil(exact(fraction, momentum))
 
 
+@variant("log1p")
+def by_log1p(fraction, momentum):
+    return math.ceil(math.log1p(-fraction) / math.log(momentum))
+
+
 @variant("np.ceil, a float")
 def by_numpy(fraction, momentum):
     return np.ceil(np.log(1 - fraction) / np.log(momentum))

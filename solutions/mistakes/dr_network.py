@@ -512,6 +512,16 @@ def own_variables(x, training, rate):
     return h
 
 
+@variant("both biases start from one tensor")
+def shared_start(x, training, rate):
+    h, zeros = x, tf.zeros([300])
+    for i, n in enumerate((1, 300)):
+        w = tf.get_variable(f"w{i}", [n, 300])
+        h = tf.nn.relu(tf.matmul(h, w) + tf.Variable(zeros, name=f"b{i}"))
+        h = tf.layers.dropout(h, rate=rate, training=training)
+    return tf.layers.dense(h, 1)
+
+
 @variant("Keras layers")
 def with_keras(x, training, rate):
     layers = tf.keras.layers
