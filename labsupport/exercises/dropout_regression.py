@@ -220,10 +220,7 @@ class _Wired:
         fixed = {name[1] for name, v in self.weights.items() if v.name not in trained}
         if fixed:
             return f"not trainable in layer {' and '.join(sorted(fixed))}"
-        layer = self.cut_off()
-        if layer:
-            return f"reached by no gradient, or by a part of it, in layer {layer}"
-        return self.stuck() or LEARN
+        return self.cut_off() or self.stuck() or LEARN
 
     def stuck(self) -> str:
         """Whether most units of a layer start alike, or with 0 for every x, and so stay; or ""."""
@@ -238,8 +235,8 @@ class _Wired:
                 return f"such that the units of layer {layer} start alike, and stay so"
         return ""
 
-    def cut_off(self) -> int:
-        """The last layer that not all of the gradient reaches in training; 0 if there is none.
+    def cut_off(self) -> str:
+        """What the last layer is that not all of the gradient reaches in training; or "".
 
         With ReLU, the weights of a layer, each times its gradient, add up to what the kernel above
         gives in the same way, whatever units are missing; those of the last layer to y.
@@ -252,13 +249,14 @@ class _Wired:
         some = self.t.gradients(self.answer, self.y, self.weights)
         feed = {self.x: np.ones((4, 1)), self.training: True}
         found = self.t.attempt({"y": self.y, **some}, feed)
-        if isinstance(found, Odd):
-            return 3
+        failed = found if isinstance(found, Odd) else self.t.no_gradient
+        if failed:
+            return f"without gradients that could be computed. {failed}".rstrip(".")
         given = {n: np.sum(weights[n] * found[n]) if n in found else 0.0 for n in weights}
         for layer, above in ((3, found["y"].sum()), (2, given["k3"]), (1, given["k2"])):
             if not np.isclose(given[f"k{layer}"] + given[f"b{layer}"], above, rtol=1e-3):
-                return layer
-        return 0
+                return f"reached by no gradient, or by a part of it, in layer {layer}"
+        return ""
 
     def uneven(self, ramp: np.ndarray) -> bool:
         """Whether units of layer 2 are missing, the same ones for all samples of a run."""

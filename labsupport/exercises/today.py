@@ -296,20 +296,23 @@ def _with_kernels(
         norm.epsilon = 1e-3  # the text leaves it open
         norm.moving_mean.assign(np.zeros(norm.moving_mean.shape))  # they may have been tried out
         norm.moving_variance.assign(np.ones(norm.moving_variance.shape))
-    found = {"output": _through(others, x, training=True)[:3], "statistics": _noted(norms)}
+    found = {
+        "the output": _through(others, x, training=True)[:3],
+        "the moving statistics after a batch": _noted(norms),
+    }
     for one in dense:
         _set_bias(one, 1.0)
-    found["output with biases"] = _through(others, x[3:6], training=False)
+    found["the output with biases"] = _through(others, x[3:6], training=False)
     found["met"], h = _met(layers, norms, x)
     settled = found["met"] == "what it noted"
-    found["what batch norm noted"] = _noted(norms) if settled else CHANCE
+    found["the statistics that batch norm notes"] = _noted(norms) if settled else CHANCE
     after = max((layers.index(norm) for norm in norms), default=-1)
     rows = np.repeat(h[:1], len(x), axis=0)  # one of so many is kept: the largest
     out = _through(drops, rows, training=True)
     kept = np.abs(out).max(axis=0)
     if np.mean(~out.any(axis=1)) > 0.1:  # by chance that is one row in a hundred, at the most
         kept = Odd("of samples that are dropped as a whole")
-    found["output with dropout"] = (
+    found["the output with dropout"] = (
         kept if all(layers.index(drop) > after for drop in drops) else CHANCE
     )
     if known:
@@ -361,27 +364,27 @@ BLOCK = Exercise(
             "layers",
             1,
             "the layers and their order",
-            ("*/layers", "*/momentum", "*/output", "*/statistics", "*/inputs"),
+            ("*/layers", "*/momentum", "*/the output", "*/the moving statistics*", "*/inputs"),
         ),
         Part(
             "met",
             2,
             "batch norm meets in prediction what it noted",
-            ("*/met", "*/what batch norm noted"),
+            ("*/met", "*/the statistics that batch norm notes"),
             ("layers",),
         ),
         Part(
             "dropout",
             1,
             "dropout, once and with the rate",
-            ("*/dropout", "*/output with dropout"),
+            ("*/dropout", "*/the output with dropout"),
             ("layers",),
         ),
         Part(
             "biases",
             1,
             "no parameter is for nothing",
-            ("*/biases", "*/output with biases"),
+            ("*/biases", "*/the output with biases"),
             ("layers",),
         ),
     ),
@@ -481,8 +484,10 @@ def _layer_found(layer: Any, x: list[Any], inputs: Mapping[str, Any]) -> dict[st
         found["out"] = [_numpy(layer(one, training=True)) for one in x][-1]
     found |= {"mean": flat(_numpy(layer.moving_mean)), "var": flat(_numpy(layer.moving_variance))}
     if mode == "training":  # what the lists hold then is other numbers in each case
-        found["trainable"] = np.sort(_joined(layer.trainable_variables))
-        found["not trainable"] = np.sort(_joined(layer.non_trainable_variables))
+        found["the contents of trainable_variables"] = np.sort(_joined(layer.trainable_variables))
+        found["the contents of non_trainable_variables"] = np.sort(
+            _joined(layer.non_trainable_variables)
+        )
     return {name: _numpy(value) for name, value in found.items()}
 
 
@@ -547,7 +552,7 @@ LAYER = Exercise(
             (
                 "training/mean",
                 "training/var",
-                "training/*trainable",
+                "training/the contents of *",
                 "fresh/mean",
                 "fresh/var",
                 "fresh/variables",
@@ -655,14 +660,14 @@ def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     def seen():
         return _tuned(tf, model, x, groups, inputs, lambda new: base(new, training=False).numpy())
 
-    found = {"logits": logits, **seen(), "head's step": stepped}
+    found = {"logits": logits, **seen(), "the head's kernel after a step": stepped}
     base.trainable = False  # so that the next line reaches every layer
     base.trainable = True
     found |= {f"{k}, later": v for k, v in seen().items()}
     if isinstance(stepped, str):  # no head of ours moved the base
-        found["output after a step, later"] = stepped
+        found["the output after a step, later"] = stepped
     if not groups["head"]:  # each output is that of a head of its own
-        found |= dict.fromkeys(("output in training", "output in training, later"), stepped)
+        found |= dict.fromkeys(("the output in training", "the output in training, later"), stepped)
     return found
 
 
@@ -713,7 +718,7 @@ def _tuned(
     for mode in ("training", "prediction"):
         found[mode], alone[mode] = _company(model, new, mode == "training")
     shift = alone["training"] - alone["prediction"]
-    found["output in training"] = features(new[:3]) @ kernel + shift
+    found["the output in training"] = features(new[:3]) @ kernel + shift
     learned = list(model.trainable_variables)
     with tf.GradientTape() as recorder:
         loss = tf.reduce_mean((model(x, training=True) - 1.0) ** 2)
@@ -722,7 +727,7 @@ def _tuned(
             variable.assign_sub(PACE * slope)
     for name, group in groups.items():
         found[name] = _moved(before[name], [v.numpy() for v in group])
-    found["output after a step"] = features(new[3:]) @ kernel
+    found["the output after a step"] = features(new[3:]) @ kernel
     for name, group in groups.items():
         _give_back(group, before[name])
     return found
@@ -775,20 +780,20 @@ FREEZE = Exercise(
             "model",
             1,
             "a new head on the pretrained features, which learns",
-            ("*/logits", "*/head", "*/head's step", "*/head, later"),
+            ("*/logits", "*/head", "*/the head's kernel after a step", "*/head, later"),
         ),
         Part(
             "frozen",
             2,
             "nothing of the base moves, statistics included",
-            ("*/kernels", "*/scales", "*/statistics", "*/output after a step", "*/inputs"),
+            ("*/kernels", "*/scales", "*/statistics", "*/the output after a step", "*/inputs"),
             ("model",),
         ),
         Part(
             "company",
             1,
             "no output depends on the rest of the batch",
-            ("*/training", "*/prediction", "*/output in training"),
+            ("*/training", "*/prediction", "*/the output in training"),
             ("model",),
         ),
         Part(
@@ -801,8 +806,8 @@ FREEZE = Exercise(
                 "*/statistics, later",
                 "*/training, later",
                 "*/prediction, later",
-                "*/output in training, later",
-                "*/output after a step, later",
+                "*/the output in training, later",
+                "*/the output after a step, later",
             ),
             ("model",),
         ),
