@@ -16,13 +16,15 @@ from typing import Any
 #: Modules whose functions and classes probes rely on: these, and for "x.*" all below x.
 WATCHED = re.compile(
     r"labsupport(\..*)?|numpy(\.(testing|random|linalg))?|copy|inspect|random|keras(\.layers)?"
-    r"|tensorflow|tensorflow\._api\.v2\.compat\.v1(\.\w+)?"
+    r"|tensorflow|tensorflow\.compat\.v1|tensorflow\._api\.v2\.compat\.v1(\.\w+)?"
     r"|tensorflow\.python\.(client\.session|framework\.ops)"
 )
 #: Packages whose classes are watched from within.
 CLASSES_OF = ("labsupport", "tensorflow.python.client", "tensorflow.python.framework.ops")
 
-_modules: list[tuple[dict[str, Any], str, Any]] = []
+#: Names of a module, one of them, its value; and the module, if it is one of TensorFlow's that keep
+#: their names in a place of their own too.
+_modules: list[tuple[dict[str, Any], str, Any, ModuleType | None]] = []
 _classes: list[tuple[type, str, Any]] = []
 _all_names: dict[type, frozenset[str]] = {}
 _own_modules: list[dict[str, Any]] = []
@@ -38,12 +40,13 @@ def remember() -> None:
         if not isinstance(module, ModuleType) or not WATCHED.fullmatch(name):
             continue
         names = vars(module)
+        wrapper = module if hasattr(type(module), "_fastdict_insert") else None
         if name.startswith("labsupport"):
             _own_modules.append(names)
         for own, value in list(names.items()):
             own_module = isinstance(value, ModuleType) and name.startswith("labsupport")
             if callable(value) or own_module:  # tf_keras swaps modules of its own
-                _modules.append((names, own, value))
+                _modules.append((names, own, value, wrapper))
             if id(value) in seen or not str(getattr(value, "__module__", "")).startswith(
                 CLASSES_OF
             ):
@@ -57,15 +60,18 @@ def remember() -> None:
                 )
             elif type(value) is FunctionType:
                 _functions.append(_inside(value))
-    _modules.extend((vars(builtins), k, v) for k, v in list(vars(builtins).items()))
+    _modules.extend((vars(builtins), k, v, None) for k, v in list(vars(builtins).items()))
 
 
 def put_back() -> list[str]:
     """Undo every replacement since `remember`. Returns the names of what had been replaced."""
     replaced = []
-    for names, own, value in _modules:
-        if names.get(own) is not value:
+    for names, own, value, wrapper in _modules:
+        other = wrapper is not None and getattr(wrapper, own, None) is not value
+        if names.get(own) is not value or other:
             names[own] = value
+            if wrapper is not None:
+                setattr(wrapper, own, value)
             replaced.append(f"{names.get('__name__', '?')}.{own}")
     for cls, own, value in _classes:
         if vars(cls).get(own) is not value:
