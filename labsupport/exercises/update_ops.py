@@ -85,9 +85,8 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         step = _ops(t, step, "one op that trains and updates")
         start = t.state()
         alone = t.changed_by(lambda: t.run(loss))
-        for variable in t.variables():
-            if variable.op.name in alone:
-                t.set(variable, start[variable.name])  # only what happens in a step counts below
+        # Only what happens in a step counts below.
+        t.set_all((v, start[v.name]) for v in t.variables() if v.op.name in alone)
         for one in batches:
             t.run(step, {x: one})
         values = {LOSS_ALONE: " and ".join(alone) or NOTHING, WEIGHTS: _values(t, learned)}
@@ -190,12 +189,12 @@ def _which_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         again = t.unfed("x_of_the_second_call", (None, 3))
         fed[again] = inputs["x_again"]
         _network(t, net, again, depth=1, earlier=made[net])
-        start, restart = t.state(), t.tf.variables_initializer(t.variables())
+        start = t.state()
 
         for asked, which in ((net, ""), (f"gan/{net}", NESTED)):
             found = _ops(t, t.build(answer, asked, name="updates_of"), "a list of ops")
             needed = _needed(t, found, fed, xs[asked])
-            t.run(restart)
+            t.restart()
             t.run(found, {x: fed[x] for x in (xs[asked], *needed)})
             now = t.state()
             moved = {
