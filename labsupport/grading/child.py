@@ -177,7 +177,7 @@ class Child:
             left = min(seconds, deadline - time.monotonic())
             trouble = self.run_cell(name, source, left)
             self.frames.send({"ran": number, "trouble": wire.of_trouble(trouble)})
-        self.frames.send({"done": True, "replaced": guard.put_back()})
+        self.frames.send({"done": True, "replaced": guard.put_back(everywhere=False)})
 
     def run_cell(self, name: str, source: str, seconds: float) -> Trouble | None:
         if seconds <= 0:

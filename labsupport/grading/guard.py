@@ -19,12 +19,15 @@ WATCHED = re.compile(
     r"|tensorflow|tensorflow\.compat\.v1|tensorflow\._api\.v2\.compat\.v1(\.\w+)?"
     r"|tensorflow\.python\.(client\.session|framework\.ops)"
 )
+#: Those of them with thousands of names.
+MANY_NAMES = re.compile(r"keras(\..*)?|tensorflow(\.compat\.v1|\._api\..*)?")
 #: Packages whose classes are watched from within.
 CLASSES_OF = ("labsupport", "tensorflow.python.client", "tensorflow.python.framework.ops")
 
 #: Names of a module, one of them, its value; and the module, if it is one of TensorFlow's that keep
 #: their names in a place of their own too.
 _modules: list[tuple[dict[str, Any], str, Any, ModuleType | None]] = []
+_of_tensorflow: list[tuple[dict[str, Any], str, Any, ModuleType | None]] = []
 _classes: list[tuple[type, str, Any]] = []
 _all_names: dict[type, frozenset[str]] = {}
 _own_modules: list[dict[str, Any]] = []
@@ -33,7 +36,7 @@ _functions: list[tuple[FunctionType, Any, Any, Any]] = []
 
 def remember() -> None:
     """Note what is there, before any submission."""
-    for known in (_modules, _classes, _all_names, _own_modules, _functions):
+    for known in (_modules, _of_tensorflow, _classes, _all_names, _own_modules, _functions):
         known.clear()
     seen: set[int] = set()
     for name, module in list(sys.modules.items()):
@@ -41,12 +44,13 @@ def remember() -> None:
             continue
         names = vars(module)
         wrapper = module if hasattr(type(module), "_fastdict_insert") else None
+        here = _of_tensorflow if MANY_NAMES.fullmatch(name) else _modules
         if name.startswith("labsupport"):
             _own_modules.append(names)
         for own, value in list(names.items()):
             own_module = isinstance(value, ModuleType) and name.startswith("labsupport")
             if callable(value) or own_module:  # tf_keras swaps modules of its own
-                _modules.append((names, own, value, wrapper))
+                here.append((names, own, value, wrapper))
             if id(value) in seen or not str(getattr(value, "__module__", "")).startswith(
                 CLASSES_OF
             ):
@@ -63,10 +67,14 @@ def remember() -> None:
     _modules.extend((vars(builtins), k, v, None) for k, v in list(vars(builtins).items()))
 
 
-def put_back() -> list[str]:
-    """Undo every replacement since `remember`. Returns the names of what had been replaced."""
+def put_back(everywhere: bool = True) -> list[str]:
+    """Undo every replacement since `remember`. Returns the names of what had been replaced.
+
+    everywhere: also in the long lists of names that TensorFlow and Keras have. A look at them
+    takes a tenth of a submission's time, and is of use only before a probe in this process.
+    """
     replaced = []
-    for names, own, value, wrapper in _modules:
+    for names, own, value, wrapper in [*_modules, *(_of_tensorflow if everywhere else ())]:
         other = wrapper is not None and getattr(wrapper, own, None) is not value
         if names.get(own) is not value or other:
             names[own] = value

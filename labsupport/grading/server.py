@@ -59,6 +59,7 @@ def main(control_fd: int, kind: str, mode: str, core: int) -> None:
         seccomp.prepared(mode, OWN.get("abi", 0))
     gc.collect()
     gc.freeze()
+    gc.enable()
     global OWN_MEMORY
     OWN_MEMORY = _anonymous(os.getpid())
     if mode != "bubblewrap":
@@ -114,6 +115,7 @@ def warm_up(kind: str) -> None:
         return
     from labsupport.grading import child, guard, prober
 
+    gc.disable()  # it would look through what is imported again and again
     for module in child.modules_of(kind):
         import_module(module)
     prober.get_ready()
