@@ -31,18 +31,61 @@ def get_ready() -> None:
 
 def _look_up() -> None:
     """Fill what TensorFlow keeps of kernels and of types of values; it starts no thread."""
-    from tensorflow.python.framework import composite_tensor, kernels, ops
+    from collections import abc
+
+    from tensorflow.python.framework import (
+        composite_tensor,
+        dtypes,
+        indexed_slices,
+        kernels,
+        ops,
+        sparse_tensor,
+        tensor,
+        tensor_shape,
+        type_spec,
+    )
     from tensorflow.python.framework import tensor_conversion_registry as conversions
-    from tensorflow.python.ops.resource_variable_ops import ResourceVariable
-    from tensorflow.python.types.core import TensorProtocol
+    from tensorflow.python.ops import control_flow_ops, resource_variable_ops
+    from tensorflow.python.ops.ragged import dynamic_ragged_shape, ragged_tensor
+    from tensorflow.python.types import core
     from tensorflow.python.util import nest
 
     kernels.get_registered_kernels_for_op("NoOp")
     nest.flatten([[0, 0.0, True, "", None, np.zeros(1)], (), {}])
+    graph = (
+        ops.SymbolicTensor,
+        resource_variable_ops.ResourceVariable,
+        resource_variable_ops._UnreadVariable,
+        ops.Operation,
+        tensor.Tensor,
+    )
     numbers = (bool, int, float, np.float32, np.float64, np.int64)
-    for kind in (*numbers, list, tuple, np.ndarray, ops.SymbolicTensor, ResourceVariable):
+    python = (*numbers, list, tuple, dict, str, type, type(None), np.ndarray)
+    of_numpy = tuple(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "?"))
+    asked = (  # whether something is one of these
+        composite_tensor.CompositeTensor,
+        dtypes.DType,
+        dynamic_ragged_shape.DynamicRaggedShape,
+        indexed_slices.IndexedSlices,
+        ragged_tensor.RaggedTensor,
+        resource_variable_ops.BaseResourceVariable,
+        sparse_tensor.SparseTensor,
+        tensor_shape.TensorShape,
+        type_spec.TypeSpec,
+        control_flow_ops.CondContext,
+        control_flow_ops.WhileContext,
+        abc.Mapping,
+        abc.MappingView,
+        abc.MutableMapping,
+        abc.Sequence,
+        core.TensorProtocol,
+    )
+    others = (*of_numpy, core.Tensor, core.TensorProtocol, control_flow_ops.CondContext)
+    for kind in (*graph, *python, *others):
+        for one in asked:
+            issubclass(kind, one)
+    for kind in (*graph[:2], *python[:9], np.ndarray):
         conversions.get(kind)
-        issubclass(kind, composite_tensor.CompositeTensor), issubclass(kind, TensorProtocol)
 
 
 def serve(channel: socket.socket, peer: socket.socket) -> None:

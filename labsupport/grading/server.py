@@ -118,8 +118,8 @@ def warm_up(kind: str) -> None:
     gc.disable()  # it would look through what is imported again and again
     for module in child.modules_of(kind):
         import_module(module)
-    prober.get_ready()
     child.get_ready(kind)
+    prober.get_ready()  # last: some imports make Python forget what is of which type
     guard.remember()
 
 
