@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from labsupport.exercises import tf_nodes
+
 
 def make(value: np.ndarray, name: str, trainable: bool) -> Any:
     """What `tf.Variable(value, trainable, name=name, use_resource=True)` makes in this graph."""
@@ -39,8 +41,8 @@ def make_all(values: Mapping[str, np.ndarray], trainable: Any = ()) -> list[Any]
                 trainable=name in trainable,
             )
         )
-    with tf.control_dependencies(None), tf.name_scope(None):
-        tf.import_graph_def(part, name="")
+    with tf.control_dependencies(None):
+        tf_nodes.add(graph, part)
     made = []
     for definition in definitions:
         made.append(ResourceVariable.from_proto(definition))

@@ -24,6 +24,7 @@ from tensorflow.python.ops.resource_variable_ops import ResourceVariable, _Unrea
 from tensorflow.python.ops.script_ops import _py_funcs
 from tensorflow.python.ops.variables import Variable
 
+from labsupport.exercises import tf_nodes
 from labsupport.observe import MAX_NUMBERS
 from labsupport.tf1 import tf
 
@@ -133,7 +134,7 @@ class Mirror:
                 else:
                     full = source if ":" in source else f"{source}:0"
                     earlier[source] = self.graph.get_tensor_by_name(full)
-        tf.import_graph_def(part, input_map=earlier, name="")
+        tf_nodes.add(self.graph, part, earlier)
         self.known |= names
         for name, source in waits:
             self._wait(name, source)
