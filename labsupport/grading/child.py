@@ -8,7 +8,8 @@ go as frames (see wire.py), on a channel to the grader and on one to the prober,
     {"do": "find", "answer"}        {"found", "value", "near"}
     {"do": "call" | "get" | "set" | "names", "of": handle, …}    {"value"} or {"trouble", "error"}
     {"do": "gradients", "of": handle, …}    as with "call", of `tf.gradients`
-    {"do": "observe", "exercise", "case", "inputs", "number", "seconds", "of"}    an observation
+    {"do": "observe", "exercise", "case", "inputs", "number", "seconds", "of", "guarded"}
+        an observation; guarded: what has been replaced is put back before and after
     {"do": "graph", "of": number, "seed", "grown"}    a graph to build on, or what has come to it
     {"do": "py_func", "token", "arguments"}    a function that the answer's graph calls
     {"do": "line", "name"}          the student's line that made an operation
@@ -339,9 +340,10 @@ class Child:
         exercise = exercises.find(message["exercise"])
         case = Case(message["case"], "", message["inputs"])
         answer = self.handles[message["of"]]
-        guard.put_back()
+        put_back = guard.put_back if message["guarded"] else list
+        put_back()
         seen = observe_case(exercise, answer, case, message["number"], message["seconds"])
-        return {**wire.of_observation(seen), "replaced": guard.put_back()}
+        return {**wire.of_observation(seen), "replaced": put_back()}
 
     def do_key(self, message: dict) -> dict:
         """The key of an exercise as text, in bytes. Asked of the solved lesson only."""

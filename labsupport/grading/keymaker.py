@@ -19,7 +19,7 @@ from labsupport.authoring.answer_key import NoKey
 from labsupport.grading import fresh, program, remote, trial
 from labsupport.grading.fresh import ClassKey
 from labsupport.grading.sandbox import Limits, Sandbox
-from labsupport.grading.stacks import kind_of
+from labsupport.grading.stacks import kind_of, where_probed
 from labsupport.judge import judge
 from labsupport.vocabulary import Exercise
 
@@ -73,7 +73,8 @@ def exercise_key(exercise_id: str, seed: int, box: Sandbox) -> str:
     solved = program.solved(exercise.lesson)
     tried = trial.Tried()
     try:
-        with trial.processes(box, [exercise], LIMITS) as (session, prober):
+        alone = where_probed(exercise) != "beside"
+        with trial.processes(box, LIMITS, alone) as (session, prober):
             trial.in_one_process(
                 session,
                 prober,

@@ -83,25 +83,33 @@ class Session:
     # ------------------------------------------------------------ probing
 
     def observe(
-        self, exercise: Exercise, answer: Any, handle: int, cases: Sequence[Case], inside: bool
+        self, exercise: Exercise, answer: Any, cases: Sequence[Case]
     ) -> dict[str, Observation]:
         """What `observe.observe` returns. A case is sent when the one before it has been observed.
 
-        answer, handle: from `find`. inside: probe there, not here.
+        answer: from `find`.
         """
 
         def one(case, number, left):
-            if inside:
-                return self._observe_inside(exercise, handle, case, number, left)
             return self.observe_here(exercise, answer, case, number, left)
 
         return one_by_one(exercise, cases, one)
 
-    def _observe_inside(self, exercise, handle, case, number, seconds) -> Observation:
-        question = {**_about_case(exercise, case, number, seconds), "of": handle}
-        reply = self.ask(question, seconds + self.grace)
-        self._replaced(reply)
-        return wire.to_observation(reply)
+    def observe_inside(
+        self, exercise: Exercise, handle: int, cases: Sequence[Case], guarded: bool
+    ) -> dict[str, Observation]:
+        """Like `observe`, but probed over there.
+
+        handle: from `find`. guarded: put back first what has been replaced over there.
+        """
+
+        def one(case, number, left):
+            about = _about_case(exercise, case, number, left)
+            reply = self.ask({**about, "of": handle, "guarded": guarded}, left + self.grace)
+            self._replaced(reply)
+            return wire.to_observation(reply)
+
+        return one_by_one(exercise, cases, one)
 
     def observe_here(
         self, exercise: Exercise, answer: Any, case: Case, number: int, seconds: float

@@ -67,7 +67,7 @@ def grade(
     public: dict[str, Verdict] = {}
     if unexplained:
         visible = {e.id: e.visible_cases() for e in unexplained}
-        again = attempt(program, box, unexplained, visible, limits)
+        again = attempt(program, box, unexplained, visible, limits, for_words=True)
         for e in unexplained:
             public[e.id] = _verdict(e, visible[e.id], keys.load(e.id), again, program)
     names = {e.id: {m.id: m.name for m in key.key(e.id).mistakes} for e in own}
@@ -124,8 +124,13 @@ def attempt(
     own: Sequence[Exercise],
     cases: Mapping[str, Sequence[Case]],
     limits: Limits,
+    for_words: bool = False,
 ) -> Tried:
-    """Run the program and observe its answers, in as many processes as it takes."""
+    """Run the program and observe its answers, in as many processes as it takes.
+
+    for_words: nothing is earned by it. What would be probed beside the submission's process is then
+    probed in it, as `check` does: that takes half the time.
+    """
     tried = Tried()
     end = time.monotonic() + limits.total
     left_out: set[int] = set()
@@ -138,7 +143,8 @@ def attempt(
         chosen = [n for n in range(len(program.cells)) if n not in left_out]
         at: list[Exercise] = []
         try:
-            with processes(box, todo, limits) as (session, prober):
+            alone = for_words or all(where_probed(e) != "beside" for e in todo)
+            with processes(box, limits, alone) as (session, prober):
                 in_one_process(
                     session, prober, program, chosen, todo, cases, limits, seconds, tried, at
                 )
@@ -167,21 +173,24 @@ def attempt(
 
 @contextlib.contextmanager
 def processes(
-    box: Sandbox, todo: Sequence[Exercise], limits: Limits
+    box: Sandbox, limits: Limits, alone: bool
 ) -> Iterator[tuple[remote.Session, remote.Prober | None]]:
-    """The submission's process, and a prober if one of the exercises needs it."""
-    if any(where_probed(e) == "beside" for e in todo):
-        with box.submission_and_prober(limits) as (channel, beside):
-            yield remote.Session(channel, limits.grace), remote.Prober(beside, limits.grace)
-    else:
+    """The submission's process, and a prober beside it unless it is to be alone."""
+    if alone:
         with box.submission(limits) as channel:
             yield remote.Session(channel, limits.grace), None
+    else:
+        with box.submission_and_prober(limits) as (channel, beside):
+            yield remote.Session(channel, limits.grace), remote.Prober(beside, limits.grace)
 
 
 def in_one_process(
     session, prober, program, chosen, todo, cases, limits, seconds, tried, at
 ) -> None:
-    """at: grows by the exercise that is being tried, for whoever catches the process's death."""
+    """prober: None where all that needs TensorFlow is to be probed in the submission's process.
+
+    at: grows by the exercise that is being tried, for whoever catches the process's death.
+    """
     cells = [(program.cells[n].name, program.cells[n].source) for n in chosen]
     troubles = session.run(cells, min(limits.cell, seconds), seconds)
     for number, trouble in zip(chosen, troubles, strict=True):
@@ -199,10 +208,12 @@ def in_one_process(
             tried.absent[e.id] = near
             continue
         where = where_probed(e)
-        if where == "beside":
+        if where == "beside" and prober is not None:
             tried.seen[e.id] = prober.observe(e, cases[e.id])
+        elif where == "outside":
+            tried.seen[e.id] = session.observe(e, value, cases[e.id])
         else:
-            tried.seen[e.id] = session.observe(e, value, handle, cases[e.id], where == "inside")
+            tried.seen[e.id] = session.observe_inside(e, handle, cases[e.id], where == "inside")
     replaced = [*session.replaced, *(prober.replaced if prober else ())]
     if replaced:
         names = ", ".join(dict.fromkeys(replaced))
