@@ -65,6 +65,9 @@ def same(right, seen, rtol: float, atol: float) -> bool:
         return type(right) is type(seen) and right == seen
     if right.shape != seen.shape:
         return False
+    bound = atol + rtol * np.abs(right)
+    if np.all((np.abs(seen - right) <= bound) & (bound < np.inf)):
+        return True  # in a third of the time that this takes:
     return bool(np.allclose(seen, right, rtol=rtol, atol=atol, equal_nan=True))
 
 

@@ -48,9 +48,10 @@ def _look_up() -> None:
     from tensorflow.python.ops import control_flow_ops, resource_variable_ops
     from tensorflow.python.ops.ragged import dynamic_ragged_shape, ragged_tensor
     from tensorflow.python.types import core
-    from tensorflow.python.util import nest
+    from tensorflow.python.util import nest, pywrap_xla_ops
 
     kernels.get_registered_kernels_for_op("NoOp")
+    pywrap_xla_ops.get_cpu_kernel_names()  # or the first run of a session registers them
     nest.flatten([[0, 0.0, True, "", None, np.zeros(1)], (), {}])
     graph = (
         ops.SymbolicTensor,
