@@ -130,6 +130,26 @@ def test_what_a_submission_replaces_is_replaced_for_itself_only(box, what):
     )
 
 
+#: Right where the second run looks, which only gives a student words; elsewhere counts in threes.
+TWO_FACES = """\
+import sys
+
+def count_runs(y):
+    frame = sys._getframe()
+    while frame is not None and frame.f_code.co_name != "observe_case":
+        frame = frame.f_back
+    count = tf.Variable(0.0, trainable=False, name="count")
+    with tf.control_dependencies([tf.assign_add(count, 3.0 if frame is None else 1.0)]):
+        return tf.multiply(y, 2.0), count
+"""
+
+
+def test_what_is_said_in_the_run_for_words_earns_nothing(box):
+    found = graded(box, TENSORFLOW, TWO_FACES)
+    (wrong,) = [part for part in parts(found, "cd-counter") if part.outcome != "right"]
+    assert wrong.points == 0 and wrong.message == trial.ONLY_HIDDEN
+
+
 RIGHT = """\
 def add_after(x, y, new):
     with tf.control_dependencies([tf.assign(x, new)]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import numpy as np
@@ -72,6 +73,7 @@ REFUSED = {
         lambda t, x, count, flag: t.tf.Variable(1.0, name="w", collections=[]) + 1.0,
         "`w` is read before it has a value",
     ),
+    "a type": (lambda t, x, count, flag: t.tf.sqrt(t.tf.shape(x)), "of type int32 is given to"),
     "sizes": (lambda t, x, count, flag: t.tf.reshape(x, [t.tf.size(x), 2]), "Running it fails"),
 }
 
@@ -200,6 +202,62 @@ def test_a_variable_is_what_tensorflow_makes(tf):
 
     for theirs, ours in zip(graph_of(one_by_tensorflow), graph_of(tf_variable.make), strict=True):
         assert ours == theirs
+
+
+def a_layer(tf, x, flag):
+    """A graph with what answers build: moments, updates, both branches of a condition."""
+    state = tf.Variable(np.ones(3, np.float32), name="state", trainable=False)
+    mean, var = tf.nn.moments(x, list(range(len(x.shape) - 1)))
+
+    def train():
+        with tf.control_dependencies([state.assign(0.5 * state + 0.5 * mean)]):
+            return tf.identity((x - mean) / tf.sqrt(var + 1e-3))
+
+    return tf.cond(flag, train, lambda: x - state)
+
+
+def test_operations_prepared_in_cpp_are_the_same(tf):
+    from labsupport.exercises.tf_common import quickly
+
+    def made(how):
+        with tf.Graph().as_default() as graph, how:
+            x = tf.placeholder(tf.float32, (None, 2, 4, 3), name="x")
+            tf.gradients(a_layer(tf, x, tf.placeholder_with_default(False, ())), x)
+        return graph.as_graph_def(add_shapes=True)
+
+    assert made(quickly()) == made(contextlib.nullcontext())
+
+
+def test_operations_are_written_as_tensorflow_imports_them(tf):
+    from labsupport.exercises import tf_nodes
+
+    @tf.function
+    def double(x):
+        return 2 * x
+
+    with tf.Graph().as_default() as graph:
+        x, y = tf.placeholder(tf.float32, (None, 3), name="x"), tf.ones((), name="y")
+        out = a_layer(tf, x, tf.placeholder_with_default(True, (), name="flag")) + y
+        plain = graph.as_graph_def(add_shapes=True)
+        double(out)
+        whole = graph.as_graph_def(add_shapes=True)
+
+    def imported(how, part):
+        part = tf.GraphDef.FromString(part.SerializeToString())
+        part.node.remove(next(node for node in part.node if node.name == "y"))
+        with tf.Graph().as_default() as graph:
+            how(graph, part, {"y": tf.ones((), name="y")})
+            operations = graph.get_operations()
+            return graph.as_graph_def(add_shapes=True), [one.name for one in operations]
+
+    def by_tensorflow(graph, part, known):
+        tf.import_graph_def(part, known, name="")
+
+    for part in (plain, whole):
+        assert imported(tf_nodes.add, part) == imported(by_tensorflow, part)
+    with pytest.raises(ValueError), tf.Graph().as_default() as graph:
+        tf_nodes.add(graph, plain)
+        tf_nodes.add(graph, plain)
 
 
 @pytest.mark.filterwarnings("ignore:.*is deprecated")
