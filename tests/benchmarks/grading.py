@@ -7,6 +7,8 @@ setup, answers and checks so that nbgrader runs no more than we do. Every other 
 first answer wrong. Both graders get the same notebooks on the same machine, one after the other.
 Wall time and the machine's CPU time are printed (so leave it alone meanwhile), with their ratios,
 and beside them the floor: the same probes in a fork of a warm process, with no isolation around it.
+A quarter of the class is graded too: the difference tells what each further submission takes, when
+all has been started and the key is made.
 `--memory N` then grades N submissions in one lane and prints what the processes hold after every
 tenth of them.
 
@@ -55,21 +57,23 @@ def main() -> None:
 def compare(lesson: str, arguments, folder: Path) -> None:
     count = arguments.students
     submitted = make_class(lesson, count, folder / "submitted")
+    few = make_class(lesson, count // 4, folder / "few")
     print(f"\n{lesson}: {count} submissions, {os.cpu_count()} cores")
     rows = {}
     if not arguments.without_nbgrader:
         rows["nbgrader autograde"] = timed(lambda: with_nbgrader(lesson, submitted, folder / "nb"))
+        few_by_nbgrader = timed(lambda: with_nbgrader(lesson, few, folder / "nb of few"))
     key_store = folder / "grades"
     for jobs in sorted({1, arguments.jobs}):
         shutil.rmtree(key_store, ignore_errors=True)
         rows[f"labsupport grade, {jobs} lane{'s' * (jobs > 1)}"] = timed(
             lambda jobs=jobs: with_ours(submitted, key_store, jobs)
         )
-    for path in key_store.iterdir():
-        if path.name not in (".keys", "grading.json"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
     again = f"all anew in {arguments.jobs} lanes, with the key"
+    forget_verdicts(key_store)
     rows[again] = timed(lambda: with_ours(submitted, key_store, arguments.jobs))
+    forget_verdicts(key_store)
+    few_by_us = timed(lambda: with_ours(few, key_store, arguments.jobs))
     rows["of which the key, once per class"] = timed(lambda: only_the_key(lesson, folder / "key"))
     rows["floor: warm fork, no isolation, 1 lane"] = floor(lesson, submitted, "trust")
     rows["the same lane, isolated"] = floor(lesson, submitted, "bubblewrap")
@@ -82,11 +86,23 @@ def compare(lesson: str, arguments, folder: Path) -> None:
         print(f"  throughput, ours over nbgrader's (wall): {ratio:.1f}")
         ratio = rows["nbgrader autograde"][0] / rows[again][0]
         print(f"  the same, with the key made before: {ratio:.1f}")
+    further = (rows[again][0] - few_by_us[0]) / (count - count // 4)
+    print(f"  each further submission: {further:.3f} s")
+    if not arguments.without_nbgrader:
+        theirs = (rows["nbgrader autograde"][0] - few_by_nbgrader[0]) / (count - count // 4)
+        print(f"  the same by nbgrader: {theirs:.3f} s, {theirs / further:.1f} times as long")
         print(f"  CPU, nbgrader's over ours: {rows['nbgrader autograde'][1] / ours[-1][1]:.1f}")
     if len(ours) > 1:
         print(f"  {arguments.jobs} lanes over one: {ours[0][0] / ours[-1][0]:.2f}")
     above = rows["the same lane, isolated"][1] - rows["floor: warm fork, no isolation, 1 lane"][1]
     print(f"  CPU of isolation above the floor, each: {1000 * above / count:.0f} ms")
+
+
+def forget_verdicts(grades: Path) -> None:
+    """All but the key."""
+    for path in grades.iterdir():
+        if path.name not in (".keys", "grading.json"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def timed(do) -> tuple[float, float]:
