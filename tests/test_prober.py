@@ -278,10 +278,14 @@ def test_gradients_are_tensorflows_own_where_the_answer_brings_one():
     with open_box(FIVE) as box:
         honest = graded(box, FIVE, CUT_OFF.replace("BACK", "d"), limits=sandbox.Limits())
         forged = graded(box, FIVE, CUT_OFF.replace("BACK", "d"), REPLACED, limits=sandbox.Limits())
-        broken = graded(box, FIVE, CUT_OFF.replace("BACK", "nowhere"), limits=sandbox.Limits())
+        broken = [
+            graded(box, FIVE, CUT_OFF.replace("BACK", back), limits=sandbox.Limits())
+            for back in ("nowhere", "{}['nowhere']")
+        ]
     for result in (honest, forged):
         dense = next(part for part in parts(result, "tf-bn-train") if part.id == "dense")
         assert dense.mistake == "stop-gradient" and points(result, "tf-bn-train") == 7
     assert any("v1.gradients" in event and "undone" in event for event in forged.events)
-    dense = next(part for part in parts(broken, "tf-bn-train") if part.id == "dense")
-    assert dense.points == 0 and "nowhere" in dense.private
+    for result in broken:
+        dense = next(part for part in parts(result, "tf-bn-train") if part.id == "dense")
+        assert dense.points == 0 and "nowhere" in dense.private

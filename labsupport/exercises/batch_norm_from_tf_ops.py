@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labsupport.exercises.common import affine, batch, images, moments_fact, pair
-from labsupport.exercises.tf_common import Trial, trial
+from labsupport.exercises.tf_common import NO_GRADIENT, Trial, trial
 from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
 
 LESSON = "05_batch_norm_from_tf_ops"
@@ -177,9 +177,6 @@ def _population(
     now = t.state() if failed is None else {}
     both = zip(POPULATION, state[2:], strict=True)
     return {name + when: now.get(variable.name, failed) for name, variable in both}
-
-
-NO_GRADIENT = "missing, as if y did not depend on it"
 
 
 def _gradients(

@@ -179,25 +179,24 @@ class Trial:
         `tf.custom_gradient`: then it is asked there for the operations that compute them. What
         fails there, or here, is said in `no_gradient`.
         """
-        wanted, made, there = list(ends.values()), [], hasattr(type(answer), "gradients")
         self.no_gradient = ""
         try:
-            try:
-                with quickly():
-                    made = self.tf.gradients(y, wanted, dy)
-            except Exception:  # an operation without one, whatever else is in the graph
-                if there:  # the answer lives in another process
-                    made = answer.gradients(y, wanted, dy)
-                else:
-                    raise
-            both = zip(ends, made, strict=True)
-            return {n: self.tf.convert_to_tensor(g) for n, g in both if g is not None}
-        except LookupError:
-            pass
-        except Exception as error:
+            made = zip(ends, self._gradients(answer, y, list(ends.values()), dy), strict=True)
+            return {n: self.tf.convert_to_tensor(g) for n, g in made if g is not None}
+        except Exception as error:  # in an answer's own gradient, too, anything may happen
             said = error.trouble.text if isinstance(error, Elsewhere) else str(error)
-            self.no_gradient = f"not to be had: {said}"[:200].rstrip(".")
-        return {}
+            if "No gradient defined for operation" not in said:
+                self.no_gradient = f"not to be had: {said}"[:200].rstrip(".")
+            return {}
+
+    def _gradients(self, answer: Any, y: Any, ends: list[Any], dy: Any) -> list[Any]:
+        try:
+            with quickly():
+                return self.tf.gradients(y, ends, dy)
+        except Exception:  # an operation without one, whatever else is in the graph
+            if not hasattr(type(answer), "gradients"):
+                raise
+        return answer.gradients(y, ends, dy)  # it lives in another process
 
     # ------------------------------------------------------------ running
 
@@ -337,6 +336,7 @@ def building(tf: Any) -> Iterator[None]:
         raise RuntimeError(RUNS_TOO_EARLY).with_traceback(error.__traceback__) from None
 
 
+NO_GRADIENT = "missing, as if y did not depend on it"
 PYTHONS_IF = (
     "Python's `if`, `and`, `or` and `not` ask for a value now, and a tensor has none while "
     "the graph is being built."

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labsupport.exercises.common import affine, batch, flat, images, moments_fact, pair
-from labsupport.exercises.tf_common import Trial, trial
+from labsupport.exercises.tf_common import NO_GRADIENT, Trial, trial
 from labsupport.exercises.tf_layers import batch_normalization
 from labsupport.observe import plain
 from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
@@ -373,7 +373,7 @@ def _learn(
     failed = _failure(found)
     if not some:
         failed = Odd(f"unknown: y has no gradient for {' and '.join(ends)}")
-    missing = Odd(t.no_gradient or "missing, as if y did not depend on it")
+    missing = Odd(t.no_gradient or NO_GRADIENT)
     values = dict.fromkeys(LEARNED, failed or missing)
     if not failed:
         values |= {f"the gradient for {name}": flat(value) for name, value in found.items()}
