@@ -65,10 +65,11 @@ def same(right, seen, rtol: float, atol: float) -> bool:
         return type(right) is type(seen) and right == seen
     if right.shape != seen.shape:
         return False
-    bound = atol + rtol * np.abs(right)
-    if np.all((np.abs(seen - right) <= bound) & (bound < np.inf)):
-        return True  # in a third of the time that this takes:
-    return bool(np.allclose(seen, right, rtol=rtol, atol=atol, equal_nan=True))
+    with np.errstate(all="ignore"):
+        bound = atol + rtol * np.abs(right)
+        if np.all((np.abs(seen - right) <= bound) & (bound < np.inf)):
+            return True  # in a third of the time that this takes:
+        return bool(np.allclose(seen, right, rtol=rtol, atol=atol, equal_nan=True))
 
 
 def cells_of(right: Observations, part: Part | None = None) -> list[Cell]:

@@ -676,6 +676,15 @@ def test_words_that_cover_up_what_is_wrong_earn_nothing(inside, name):
     assert points(inside(lesson, FORGE + words + answer), name) == 0
 
 
+def test_tensorflows_names_are_put_back_where_the_probe_is(inside):
+    """Also those that only a probe's own process has a look at, and before the probe."""
+    lesson = exercises.find("mnist-restore").lesson
+    solved = [c.source for c in program.solved(lesson).cells if c.name == "mnist-restore"]
+    found = inside(lesson, "tf.train.Saver = lambda *a, **k: None\n", *solved)
+    assert points(found, "mnist-restore") == exercises.find("mnist-restore").points
+    assert any("train.Saver" in event and "undone" in event for event in found.events)
+
+
 def test_a_session_in_one_submission_does_not_hang_the_next(tf_box):
     code = "with tf.Session() as s:\n    print(s.run(tf.constant(1) + 1))"
     for _ in range(3):

@@ -5,13 +5,17 @@ A file of its own, so that another worker can take it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from grading_tools import LIMITS, SEED, TENSORFLOW, graded, key_of, open_box, parts, points, told
 
-from labsupport import exercises
+from labsupport import exercises, keys
 from labsupport.authoring import catalogue
 from labsupport.grading import fresh, program, sandbox, trial
 from labsupport.grading.stacks import kind_of, where_probed
+from labsupport.vocabulary import Observation
 
 ADD = exercises.find("cd-add")
 COUNTER = exercises.find("cd-counter")
@@ -130,7 +134,7 @@ def test_what_a_submission_replaces_is_replaced_for_itself_only(box, what):
     )
 
 
-#: Right where the second run looks, which only gives a student words; elsewhere counts in threes.
+#: Another answer where only words are to be had of it: there the probe is in the same process.
 TWO_FACES = """\
 import sys
 
@@ -138,16 +142,59 @@ def count_runs(y):
     frame = sys._getframe()
     while frame is not None and frame.f_code.co_name != "observe_case":
         frame = frame.f_back
+    if frame is not None:
+        FOR_WORDS
     count = tf.Variable(0.0, trainable=False, name="count")
     with tf.control_dependencies([tf.assign_add(count, 3.0 if frame is None else 1.0)]):
         return tf.multiply(y, 2.0), count
 """
+FOR_WORDS = {
+    "right": "pass",
+    "no string": """\
+from labsupport.grading import wire
+        told = {"inputs": np.zeros(3), "count": np.zeros(2), "out": np.zeros((2, 2))}
+        wire.of_observation = lambda seen: {"values": told, "trouble": None}""",
+    "no end": "sys.exit()",
+}
 
 
-def test_what_is_said_in_the_run_for_words_earns_nothing(box):
-    found = graded(box, TENSORFLOW, TWO_FACES)
+@pytest.mark.parametrize("said", FOR_WORDS)
+def test_what_is_said_in_the_run_for_words_earns_nothing(box, said):
+    """Where it was right there, the visible cases are probed as the hidden ones were."""
+    answer = TWO_FACES.replace("FOR_WORDS", FOR_WORDS[said])
+    found = graded(box, TENSORFLOW, answer, limits=LIMITS)
     (wrong,) = [part for part in parts(found, "cd-counter") if part.outcome != "right"]
-    assert wrong.points == 0 and wrong.message == trial.ONLY_HIDDEN
+    assert wrong.points == 0 and wrong.message
+    if said == "right":
+        assert wrong.message.startswith("1 of the 2 numbers in count are off")
+
+
+MIRRORED = {
+    "py_function": "return tf.py_function(lambda a, b: a + b, [x.read_value(), y], tf.float32)",
+    "eval": "return x.read_value() + y * tf.constant(1.0).eval()",
+}
+
+
+@pytest.mark.parametrize("what", MIRRORED)
+def test_what_only_check_can_do_is_not_told_to_be_wrong_elsewhere(box, what):
+    body = f"    with tf.control_dependencies([tf.assign(x, new)]):\n        {MIRRORED[what]}\n"
+    found = graded(box, TENSORFLOW, "def add_after(x, y, new):\n" + body)
+    for part in parts(found, "cd-add"):
+        assert part.outcome == "right" or part.message not in ("", trial.ONLY_HIDDEN)
+
+
+def test_what_cannot_be_judged_has_a_verdict():
+    """A fact that stumbles over what a submission's own process said of itself."""
+    stumbling = replace(ADD, facts=(lambda inputs, right, seen: 1 / 0,))
+    cases, key = ADD.visible_cases(), keys.load(ADD.id)
+    wrong = {
+        case: Observation({n: v if isinstance(v, str) else v + 7 for n, v in one.values.items()})
+        for case, one in key.right.items()
+    }
+    tried = trial.Tried(seen={ADD.id: wrong})
+    verdict = trial._verdict(stumbling, cases, key, tried, program.Program(TENSORFLOW, ()))
+    assert verdict.points == 0 and "cannot be judged" in verdict.parts[0].message
+    assert "ZeroDivisionError" in tried.events[0]
 
 
 RIGHT = """\

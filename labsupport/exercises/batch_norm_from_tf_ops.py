@@ -233,7 +233,7 @@ def _first_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str
 
 def _differ(right: Any, seen: Any) -> bool:
     if isinstance(right, str) or isinstance(seen, str):
-        return right != seen
+        return not (isinstance(right, str) and isinstance(seen, str) and right == seen)
     return not np.allclose(seen, right, **PRECISION)
 
 

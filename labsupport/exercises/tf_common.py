@@ -191,8 +191,7 @@ class Trial:
 
     def _gradients(self, answer: Any, y: Any, ends: list[Any], dy: Any) -> list[Any]:
         try:
-            with quickly():
-                return self.tf.gradients(y, ends, dy)
+            return self.tf.gradients(y, ends, dy)
         except Exception:  # an operation without one, whatever else is in the graph
             if not hasattr(type(answer), "gradients"):
                 raise
@@ -300,28 +299,10 @@ class Trial:
 
 
 @contextlib.contextmanager
-def quickly() -> Iterator[None]:
-    """Within the block TensorFlow prepares operations in C++: in four fifths of the time.
-
-    What is made is the same; sentences about wrong types list the right ones in another order.
-    """
-    from tensorflow.core.config import flags
-
-    switch = flags.config().graph_building_optimization
-    before = switch.value()
-    switch.reset(True)
+def building(tf: Any) -> Iterator[None]:
+    """Errors of code that builds a graph, in plain words."""
     try:
         yield
-    finally:
-        switch.reset(before)
-
-
-@contextlib.contextmanager
-def building(tf: Any) -> Iterator[None]:
-    """Code that builds a graph: quickly, and with errors in plain words."""
-    try:
-        with quickly():
-            yield
     except Elsewhere:
         raise
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
@@ -367,7 +348,7 @@ def _about_building(error: Exception) -> str | None:
         return PYTHONS_IF
     if "Iterating over a symbolic" in text:
         return "A tensor cannot be looped over while the graph is being built: it has no value yet."
-    if "not in list of allowed values" in text:
+    if "not in list of allowed values" in text and "type' has DataType" not in text:
         kind = text.partition("has DataType ")[2].partition(" ")[0]
         return (
             f"Something of type {kind} is given to an operation that does not take this type. "

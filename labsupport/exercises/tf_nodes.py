@@ -13,8 +13,8 @@ from typing import Any
 def add(graph: Any, part: Any, earlier: Mapping[str, Any] | None = None) -> None:
     """Add the operations of a GraphDef, under the names that they have in it.
 
-    earlier: tensors of the graph, by what stands for them among the inputs. Raises ValueError if
-    something does not fit.
+    earlier: tensors of the graph, by what stands for them among the inputs. Raises ValueError or an
+    OpError if something does not fit. What has functions in it, TensorFlow's own import adds.
     """
     from tensorflow.python.client import pywrap_tf_session as c_api
     from tensorflow.python.framework import c_api_util, errors

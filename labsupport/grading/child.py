@@ -341,9 +341,9 @@ class Child:
         case = Case(message["case"], "", message["inputs"])
         answer = self.handles[message["of"]]
         put_back = guard.put_back if message["guarded"] else list
-        put_back()
+        before = put_back()
         seen = observe_case(exercise, answer, case, message["number"], message["seconds"])
-        return {**wire.of_observation(seen), "replaced": put_back()}
+        return {**wire.of_observation(seen), "replaced": [*before, *put_back()]}
 
     def do_key(self, message: dict) -> dict:
         """The key of an exercise as text, in bytes. Asked of the solved lesson only."""

@@ -71,7 +71,8 @@ def put_back(everywhere: bool = True) -> list[str]:
     """Undo every replacement since `remember`. Returns the names of what had been replaced.
 
     everywhere: also in the long lists of names that TensorFlow and Keras have. A look at them
-    takes a tenth of a submission's time, and is of use only before a probe in this process.
+    takes its time, and matters only to what runs in this process: a probe, or gradients that are
+    asked of it. What an answer itself finds there is what it would find under `check`.
     """
     replaced = []
     for names, own, value, wrapper in [*_modules, *(_of_tensorflow if everywhere else ())]:

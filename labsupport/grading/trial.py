@@ -30,6 +30,7 @@ from labsupport.vocabulary import (
 )
 
 RESTARTS = 8
+FINE = ("right", "waiting")
 
 ONLY_HIDDEN = (
     "Right on the cases that `check` uses, but not on others. What does your code take for granted "
@@ -64,12 +65,17 @@ def grade(
     tried = attempt(program, box, own, cases, limits)
     verdicts = {e.id: _verdict(e, cases[e.id], key.key(e.id), tried, program) for e in own}
     unexplained = [e for e in own if e.id in tried.seen and _wants_words(verdicts[e.id])]
-    public: dict[str, Verdict] = {}
-    if unexplained:
-        visible = {e.id: e.visible_cases() for e in unexplained}
-        again = attempt(program, box, unexplained, visible, limits, for_words=True)
-        for e in unexplained:
-            public[e.id] = _verdict(e, visible[e.id], keys.load(e.id), again, program)
+
+    def on_visible_cases(some: Sequence[Exercise], for_words: bool) -> dict[str, Verdict]:
+        visible = {e.id: e.visible_cases() for e in some}
+        again = attempt(program, box, some, visible, limits, for_words) if some else Tried()
+        return {e.id: _verdict(e, visible[e.id], keys.load(e.id), again, program) for e in some}
+
+    public = on_visible_cases(unexplained, for_words=True)
+    # Perhaps it was not the cases that made the difference, but the place of the probe.
+    unsure = [e for e in unexplained if _only_hidden(verdicts[e.id], public[e.id])]
+    beside = [e for e in unsure if where_probed(e) == "beside"]
+    public |= on_visible_cases(beside, for_words=False)
     names = {e.id: {m.id: m.name for m in key.key(e.id).mistakes} for e in own}
     results = tuple(
         replace(
@@ -243,7 +249,7 @@ def _verdict(
     exercise: Exercise, cases: Sequence[Case], key, tried: Tried, program: Program
 ) -> Verdict:
     if exercise.id in tried.seen:
-        return judge(exercise, cases, key, tried.seen[exercise.id])
+        return _judged(exercise, cases, key, tried)
     own = [
         tried.cells[n]
         for n, cell in enumerate(program.cells)
@@ -263,6 +269,16 @@ def _verdict(
     return missing(exercise, f"There is no `{exercise.answer}` in this notebook.{hint}")
 
 
+def _judged(exercise: Exercise, cases: Sequence[Case], key, tried: Tried) -> Verdict:
+    try:
+        return judge(exercise, cases, key, tried.seen[exercise.id])
+    except Exception as error:  # a submission's process may say that it saw whatever it likes
+        kind = type(error).__name__
+        tried.events.append(f"{exercise.id}: what was observed could not be judged ({kind}).")
+    nothing = Observation(trouble=Trouble("unusable", "What your code gives cannot be judged."))
+    return judge(exercise, cases, key, {case.id: nothing for case in cases})
+
+
 def _note(exercise: Exercise, verdicts: Mapping[str, Verdict], program: Program) -> str:
     """Where to begin, if a wrong answer calls others that are wrong."""
     if verdicts[exercise.id].outcome == "right":
@@ -272,9 +288,18 @@ def _note(exercise: Exercise, verdicts: Mapping[str, Verdict], program: Program)
     return exercises.begin_with(exercises.called(exercise, used), verdicts)
 
 
+WITHOUT_WORDS = ("wrong", "raised", "slow", "unusable")
+
+
 def _wants_words(verdict: Verdict) -> bool:
     """Whether a student could not be told what is wrong from the course's own words alone."""
-    return any(p.outcome in ("wrong", "raised", "slow", "unusable") for p in verdict.parts)
+    return any(p.outcome in WITHOUT_WORDS for p in verdict.parts)
+
+
+def _only_hidden(hidden: Verdict, visible: Verdict) -> bool:
+    """Whether a part is wrong on the hidden cases only, so that no words come of the visible."""
+    both = zip(hidden.parts, visible.parts, strict=True)
+    return any(h.outcome in WITHOUT_WORDS and v.outcome in FINE for h, v in both)
 
 
 def _result(hidden: Verdict, visible: Verdict | None, names: Mapping[str, str]) -> ExerciseResult:
@@ -289,7 +314,7 @@ def _result(hidden: Verdict, visible: Verdict | None, names: Mapping[str, str]) 
 
 def _part(part: PartVerdict, twin: PartVerdict | None, names: Mapping[str, str]) -> PartResult:
     kept = PartResult(part.part.id, part.part.title, part.points, part.part.points, part.outcome)
-    if part.outcome in ("right", "waiting"):
+    if part.outcome in FINE:
         return kept
     private = " ".join(filter(None, (part.message, part.where and f"({part.where})", part.line)))
     kept = replace(kept, private=private)
@@ -301,7 +326,7 @@ def _part(part: PartVerdict, twin: PartVerdict | None, names: Mapping[str, str])
     if part.outcome == "not attempted" or twin is None:
         # Nothing of the hidden cases has been seen by whoever wrote this message.
         return replace(kept, message=part.message, line=part.line, line_number=part.line_number)
-    if twin.outcome in ("right", "waiting"):
+    if twin.outcome in FINE:
         return replace(kept, message=ONLY_HIDDEN)
     return replace(
         kept,

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from labsupport.observe import MAX_NUMBERS, MAX_TEXT, plain
-from labsupport.vocabulary import Observation, Odd, Trouble
+from labsupport.vocabulary import INPUTS, Observation, Odd, Trouble
 
 HEAD = struct.Struct(">IQ")
 MAX_HEADER = 1 << 20
@@ -268,6 +268,8 @@ def to_observation(said: Any) -> Observation:
         if not isinstance(name, str) or value is None or isinstance(value, (dict, list, tuple)):
             raise Malformed("An observation does not follow the format.")
         values[name] = plain(value)
+    if not isinstance(values.get(INPUTS, ""), str):
+        raise Malformed("An observation does not follow the format.")
     note = said.get("note")
     return Observation(
         {} if trouble else values, trouble, note[:MAX_TEXT] if isinstance(note, str) else ""

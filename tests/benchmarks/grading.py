@@ -57,7 +57,8 @@ def main() -> None:
 def compare(lesson: str, arguments, folder: Path) -> None:
     count = arguments.students
     submitted = make_class(lesson, count, folder / "submitted")
-    few = make_class(lesson, count // 4, folder / "few")
+    quarter = max(count // 4, 1)
+    few = make_class(lesson, quarter, folder / "few")
     print(f"\n{lesson}: {count} submissions, {os.cpu_count()} cores")
     rows = {}
     if not arguments.without_nbgrader:
@@ -86,10 +87,10 @@ def compare(lesson: str, arguments, folder: Path) -> None:
         print(f"  throughput, ours over nbgrader's (wall): {ratio:.1f}")
         ratio = rows["nbgrader autograde"][0] / rows[again][0]
         print(f"  the same, with the key made before: {ratio:.1f}")
-    further = (rows[again][0] - few_by_us[0]) / (count - count // 4)
+    further = (rows[again][0] - few_by_us[0]) / max(count - quarter, 1)
     print(f"  each further submission: {further:.3f} s")
     if not arguments.without_nbgrader:
-        theirs = (rows["nbgrader autograde"][0] - few_by_nbgrader[0]) / (count - count // 4)
+        theirs = (rows["nbgrader autograde"][0] - few_by_nbgrader[0]) / max(count - quarter, 1)
         print(f"  the same by nbgrader: {theirs:.3f} s, {theirs / further:.1f} times as long")
         print(f"  CPU, nbgrader's over ours: {rows['nbgrader autograde'][1] / ours[-1][1]:.1f}")
     if len(ours) > 1:
