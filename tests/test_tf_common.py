@@ -54,6 +54,10 @@ REFUSED = {
     ),
     "a session": (lambda t, x, count, flag: t.tf.Session().run(count), "A session runs something"),
     "eval": (lambda t, x, count, flag: x.eval(), "A session runs something"),
+    "eval of a constant": (
+        lambda t, x, count, flag: x + t.tf.constant(1.0).eval(),
+        "A session runs something",
+    ),
     "branches that differ": (
         lambda t, x, count, flag: t.tf.cond(flag, lambda: (x, [x]), lambda: (x, [])),
         "should return alike",

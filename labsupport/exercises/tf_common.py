@@ -300,9 +300,12 @@ class Trial:
 
 @contextlib.contextmanager
 def building(tf: Any) -> Iterator[None]:
-    """Errors of code that builds a graph, in plain words."""
+    """No session for code that builds a graph; its errors in plain words."""
+    from tensorflow.python.framework import stack
+
     try:
-        yield
+        with stack.default_session(None):
+            yield
     except Elsewhere:
         raise
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
@@ -348,6 +351,8 @@ def _about_building(error: Exception) -> str | None:
         return PYTHONS_IF
     if "Iterating over a symbolic" in text:
         return "A tensor cannot be looped over while the graph is being built: it has no value yet."
+    if "No default session" in text:
+        return RUNS_TOO_EARLY
     if "not in list of allowed values" in text and "type' has DataType" not in text:
         kind = text.partition("has DataType ")[2].partition(" ")[0]
         return (
