@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from grading_tools import LIMITS, SEED, TENSORFLOW, graded, key_of, open_box, parts, points, told
 
@@ -170,7 +169,6 @@ def test_what_is_said_in_the_run_for_words_earns_nothing(box, said):
 
 
 MIRRORED = {
-    "py_function": "return tf.py_function(lambda a, b: a + b, [x.read_value(), y], tf.float32)",
     "eval": "return x.read_value() + y * tf.constant(1.0).eval()",
 }
 
@@ -248,6 +246,9 @@ CARRIED = {
     "functions in Python": BODY + "    with tf.control_dependencies([tf.assign(x, new)]):\n"
     "        given = [x.read_value(), y]\n"
     "    return tf.numpy_function(lambda a, b: a + b, given, tf.float32)\n",
+    "functions run eagerly": BODY + "    with tf.control_dependencies([tf.assign(x, new)]):\n"
+    "        given = [x.read_value(), y]\n"
+    "    return tf.py_function(lambda a, b: tf.add(a, b), given, tf.float32)\n",
     "a condition": BODY
     + "    late = tf.cond(tf.constant(True), lambda: 1 * new, lambda: 2 * new)\n"
     "    with tf.control_dependencies([tf.assign(x, late)]):\n        return x + y\n",
@@ -312,6 +313,25 @@ def batch_norm_train(x, gamma, beta, pop_mean, pop_var, momentum, eps):
 
 TWIN = []
 """
+EAGER = """\
+def batch_norm_train(x, gamma, beta, pop_mean, pop_var, momentum, eps):
+    mu, var = tf.nn.moments(x, list(range(len(x.shape) - 1)))
+    scaled = tf.py_function(lambda a, b: a / tf.sqrt(b), [x - mu, var + eps], tf.float32)
+    scaled.set_shape(x.shape)
+    updates = [
+        tf.assign(old, momentum * old + (1 - momentum) * new)
+        for old, new in ((pop_mean, mu), (pop_var, var))
+    ]
+    return gamma * scaled + beta, updates
+"""
+
+
+def test_gradients_of_a_function_run_eagerly():
+    with open_box(FIVE) as box:
+        result = graded(box, FIVE, EAGER, limits=sandbox.Limits())
+    assert points(result, "tf-bn-train") == exercises.find("tf-bn-train").points, told(result)
+
+
 REPLACED = """\
 import tensorflow as real
 usual = tf.gradients

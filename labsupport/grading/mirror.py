@@ -4,9 +4,9 @@ The prober (see prober.py) makes a graph and runs it; the answer, in the submiss
 builds on a graph that looks the same. What either adds is carried to the other as a GraphDef, its
 collections and names: data that says what to compute, and executes nothing when it is read.
 
-`tf.py_func` and `tf.numpy_function` are carried as calls of the process that they belong to;
-`tf.py_function` is not carried, nor are changes to operations that both sides have already, but
-for what these wait for.
+`tf.py_func`, `tf.numpy_function` and `tf.py_function` are carried as calls of the process that they
+belong to. Changes to operations that both sides have already are not carried, but for what these
+wait for.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 from tensorflow.python.client.session import BaseSession, Session
+from tensorflow.python.eager import context
 from tensorflow.python.framework import errors_impl, ops
 from tensorflow.python.ops.gradients_impl import gradients  # noqa: F401  see child.py
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable, _UnreadVariable
-from tensorflow.python.ops.script_ops import _py_funcs
+from tensorflow.python.ops.script_ops import EagerFunc, _py_funcs
 from tensorflow.python.ops.variables import Variable
 
 from labsupport.exercises import tf_nodes
@@ -29,7 +30,7 @@ from labsupport.observe import MAX_NUMBERS
 from labsupport.tf1 import tf
 
 MAX_NODES = 20_000
-CALLS_PYTHON = ("PyFunc", "PyFuncStateless")
+CALLS_PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 CONTEXTS = ("cond_context", "while_context")
 
 
@@ -126,6 +127,10 @@ class Mirror:
         waits = []
         for node in part.node:
             if node.op in CALLS_PYTHON:
+                if node.op == "EagerPyFunc":
+                    node.op = "PyFunc"
+                    node.attr.pop("is_async", None)
+                    node.attr["_gradient_op_type"].s = b"over there"  # and not: none
                 node.attr["token"].s = self._stand_in_for(node.attr["token"].s.decode()).encode()
             for source in [s for s in node.input if _operation(s) not in names]:
                 if source.startswith("^"):
@@ -240,11 +245,16 @@ def in_place(graph: Any, place: list[Any]) -> Iterator[None]:
 
 
 def call_function(token: str, arrays: list[np.ndarray]) -> Any:
-    """Call a function that this process gave to `tf.py_func`."""
+    """Call a function that this process gave to `tf.py_func` or `tf.py_function`."""
     function = _py_funcs.get(token)
     if function is None:
         raise ValueError("There is no such function.")
-    return function(*arrays)
+    if not isinstance(function, EagerFunc):
+        return function(*arrays)
+    with context.eager_mode():
+        found = function(None, token, [tf.convert_to_tensor(array) for array in arrays])
+        found = found if isinstance(found, list | tuple) else [found]
+        return [one.numpy() for one in found if one is not None]
 
 
 # ---------------------------------------------------------------- running
