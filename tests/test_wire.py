@@ -48,7 +48,7 @@ def same(one, other) -> bool:
         return (
             one.dtype == other.dtype
             and one.shape == other.shape
-            and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+            and np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
         )
     if isinstance(one, float) and math.isnan(one):
         return isinstance(other, float) and math.isnan(other)
@@ -217,3 +217,64 @@ def test_questions_that_are_allowed():
     assert double(2) == 4
     session._answer({"ask": "set", "of": 0, "arguments": ("gamma", np.zeros(2)), "named": {}})
     assert not layer.gamma.any()
+
+
+ORDERS = {
+    "transposed": np.arange(6.0).reshape(2, 3).T,
+    "channels moved": np.arange(24).reshape(2, 3, 4).transpose(0, 2, 1),
+    "Fortran's": np.asfortranarray(np.ones((3, 4))),
+    "backwards": np.arange(5)[::-1],
+    "broadcast": np.broadcast_to(np.arange(3.0), (4, 3)),
+    "empty": np.zeros((2, 0, 3)),
+    "a number": np.array(2.0),
+    "complex": np.array([1 + 2j, 3]),
+}
+
+
+def over_the_wire(value):
+    frame = wire.pack(value)
+    header, _body = wire.HEAD.unpack(frame[: wire.HEAD.size])
+    rest = frame[wire.HEAD.size :]
+    return wire.unpack(rest[:header], rest[header:])
+
+
+@pytest.mark.parametrize("what", ORDERS)
+def test_the_order_of_axes_in_memory_crosses(what):
+    array = ORDERS[what]
+    other = over_the_wire(array)
+    np.testing.assert_array_equal(other, array)
+    assert other.shape == array.shape and other.dtype == array.dtype and other.flags.writeable
+    if what in ("transposed", "channels moved", "Fortran's"):
+        assert other.strides == array.strides
+
+
+@pytest.mark.parametrize(
+    "order", [[0], [0, 0], [1, 2], [0, 1, 2], ["0", "1"], [0.5, 1], "01", None]
+)
+def test_an_order_that_cannot_be_is_malformed(order):
+    said = json.dumps({"a": ["<f8", [2, 3], 0, False, order]}).encode()
+    with pytest.raises(wire.Malformed):
+        wire.unpack(said, bytes(48))
+
+
+def test_long_lists_of_numbers_cross():
+    for value in (list(range(30_000)), [[0.5, 1.5]] * 15_000, [[[1.0] * 50] * 30] * 20):
+        assert over_the_wire(value) == value
+    short = [1, 2.0, True]
+    assert [type(one) for one in over_the_wire(short)] == [int, float, bool]
+    with pytest.raises(wire.Malformed):
+        over_the_wire([list(range(400_000)) for _ in range(3)])
+
+
+def test_dictionaries_and_words_of_other_kinds_cross():
+    from collections import Counter, OrderedDict, defaultdict
+
+    found = over_the_wire([OrderedDict(a=1), defaultdict(int, a=1), Counter("a"), np.str_("a")])
+    assert found == [{"a": 1}, {"a": 1}, {"a": 1}, "a"] and type(found[3]) is str
+
+
+def test_a_list_in_itself_is_malformed():
+    value = []
+    value.append(value)
+    with pytest.raises(wire.Malformed):
+        wire.pack(value)

@@ -180,20 +180,23 @@ def _population(
 
 
 def _gradients(
-    t: Trial,
-    answer: Any,
-    y: Any,
-    ends: Mapping[str, Any],
-    inputs: Mapping[str, Any],
-    feed: Mapping[Any, Any],
-) -> dict[str, Any]:
-    """What reaches each of `ends` in a run, if dy reaches y."""
+    t: Trial, answer: Any, y: Any, ends: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> Callable[[Mapping[Any, Any]], dict[str, Any]]:
+    """What tells, of a run with such a feed, what reaches each of `ends` if dy reaches y.
+
+    To be made before anything runs: where y comes out of a function, the gradients change the
+    operation that calls it.
+    """
     some = t.gradients(answer, y, ends, t.tf.constant(inputs["dy"], np.float32))
-    found = _run(t, some, feed)
-    if isinstance(found, Odd):
-        found = dict.fromkeys(ends, found)
     missing = Odd(t.no_gradient or NO_GRADIENT)
-    return {f"the gradient for {name}": found.get(name, missing) for name in ends}
+
+    def reach(feed):
+        found = _run(t, some, feed)
+        if isinstance(found, Odd):
+            found = dict.fromkeys(ends, found)
+        return {f"the gradient for {name}": found.get(name, missing) for name in ends}
+
+    return reach
 
 
 ALIKE = "a sample alone gets the same prediction as among others"
@@ -291,6 +294,9 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         given = (x, *state, inputs["momentum"], inputs["eps"])
         y, updates = pair(t.build(answer, *given, name="batch_norm_train"), "`(y, updates)`")
         y, updates = t.fetchable(y, "a tensor `y`", operations=False), _updates(t, updates)
+        if "dy" in inputs:
+            ends = {"x": x, "gamma": state[0], "beta": state[1]}
+            reach = _gradients(t, answer, y, ends, inputs)
 
         def look(anew=False):
             for name, one in looks.items():
@@ -311,8 +317,7 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             var = 1e5 * t.state()[state[3].name]
             values[VAR_OF_TINY] = failed if isinstance(failed, Odd) else var
             t.restart()
-            ends = {"x": x, "gamma": state[0], "beta": state[1]}
-            values |= _gradients(t, answer, y, ends, inputs, {x: batches[0]})
+            values |= reach({x: batches[0]})
         return values
 
 
@@ -473,7 +478,7 @@ def _cond_cases(rng: np.random.RandomState) -> list[Case]:
 def _cond_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     batches, predicted = _batches(inputs), []
     with trial() as t:
-        state, run, gradients = _layer(t, answer, inputs, inputs["momentum"])
+        state, run, reach = _layer(t, answer, inputs, inputs["momentum"])
         outs, moved = _steps(t, state, lambda one: run(one, True), batches)
         values = {f"y of step {i}": out for i, out in enumerate(outs, 1)} | moved
         t.restart()
@@ -482,12 +487,12 @@ def _cond_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         still |= _population(t, state, " after two predictions")
         if "dy" in inputs:
             t.restart()
-            values |= gradients()
+            values |= reach()
     if changed:
         # Chance may have decided whether the statistics moved before these predictions were made or
         # after. A momentum of 1 keeps them where they are even so.
         with trial() as t:
-            _state, run, _gradients = _layer(t, answer, inputs, 1.0)
+            _state, run, _reach = _layer(t, answer, inputs, 1.0)
             predicted = _predictions(run, batches[0])
     values[PREDICTED], values["rows"] = predicted[0], _rows(batches[0], *predicted)
     return values | still
@@ -501,10 +506,12 @@ def _layer(
     y = t.build(answer, x, training, *state, momentum, inputs["eps"], name="batch_norm")
     y = t.fetchable(y, "a tensor `y`", operations=False)
 
+    reach = _gradients(t, answer, y, {"x": x}, inputs) if "dy" in inputs else None
+
     def run(one, flag):
         return _run(t, y, {x: one, training: flag})
 
-    return state, run, lambda: _gradients(t, answer, y, {"x": x}, inputs, {training: True})
+    return state, run, lambda: reach({training: True})
 
 
 def _predictions(run: Callable[[np.ndarray, bool], Any], x: np.ndarray) -> list[Any]:

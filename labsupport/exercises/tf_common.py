@@ -301,11 +301,11 @@ class Trial:
 @contextlib.contextmanager
 def building(tf: Any) -> Iterator[None]:
     """No session for code that builds a graph; its errors in plain words."""
-    from tensorflow.python.framework import stack
+    from tensorflow.python.framework.stack import _default_session_stack as sessions
 
+    before, sessions.stack[:] = [*sessions.stack], []
     try:
-        with stack.default_session(None):
-            yield
+        yield
     except Elsewhere:
         raise
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
@@ -318,6 +318,8 @@ def building(tf: Any) -> Iterator[None]:
         raise kind(plain_words).with_traceback(error.__traceback__) from None
     except tf.errors.OpError as error:
         raise RuntimeError(RUNS_TOO_EARLY).with_traceback(error.__traceback__) from None
+    finally:
+        sessions.stack[:] = before  # an answer may leave one open: tf.InteractiveSession
 
 
 NO_GRADIENT = "missing, as if y did not depend on it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -334,6 +334,7 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         # made twice, and a prediction that moves something.
         late = t.slow(x, 0.01)
         y = layer(late)
+        gradients = {} if inputs.get("apart") else _gradients(t, answer, y, late)
         start = t.state()
         moving = _moving([v for v in _frozen(t) if v.name not in names], start)
 
@@ -358,17 +359,26 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         values[CHANGES] = _roles(moving, t.changed_by(predict)) or NOTHING
 
         _set(t, moving, inputs)  # whatever the prediction has changed
-        gradients, failed = _learn(t, answer, y, {"x": late, **trained}, training)
+        ends = {"x": late, **trained}
+        some = {name: gradients[v.name] for name, v in ends.items() if v.name in gradients}
+        learned, failed = _learn(t, some, ends, training)
         after = _look(t, moving, GRADIENTS)
-        return {**values, **gradients, **(dict.fromkeys(after, failed) if failed else after)}
+        return {**values, **learned, **(dict.fromkeys(after, failed) if failed else after)}
+
+
+def _gradients(t: Trial, answer: Any, y: Any, x: Any) -> dict[str, Any]:
+    """Tensors of what reaches x and the trained variables, by their names, if the loss is the sum
+    of y²: an optimizer computes that. To be made before anything runs: where y comes out of a
+    function, they change the operation that calls it."""
+    ends = [x, *t.tf.trainable_variables()]
+    return t.gradients(answer, t.tf.square(y), {one.name: one for one in ends})
 
 
 def _learn(
-    t: Trial, answer: Any, y: Any, ends: Mapping[str, Any], training: Any
+    t: Trial, some: Mapping[str, Any], ends: Iterable[str], training: Any
 ) -> tuple[dict[str, Any], Odd | None]:
-    """What reaches each of `ends` in training if the loss is the sum of y²: an optimizer computes
-    that. And if nothing can be computed, why."""
-    some = t.gradients(answer, t.tf.square(y), ends)
+    """What reaches each of `ends` in training, by the tensors there are. And if nothing can be
+    computed, why."""
     found = t.attempt(some, {training: True}) if some else {}
     failed = _failure(found)
     if not some:

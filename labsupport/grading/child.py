@@ -34,6 +34,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 import types
 from typing import Any
@@ -123,6 +124,12 @@ class Callback:
     def __setattr__(self, name: str, value: Any) -> None:
         self._child.ask("set", self._handle, (name, value), {})
 
+    def __copy__(self) -> Callback:  # the grader's is one of its own for every case
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Callback:
+        return self
+
 
 class Child:
     """What runs in a submission's process."""
@@ -136,7 +143,7 @@ class Child:
         self.handles: list[Any] = []
         self.answer = ""
         self.until = 0.0
-        self.asked = 0
+        self.asked, self.asking = 0, threading.RLock()
 
     def serve(self) -> None:
         sys.modules["__main__"] = self.module
@@ -188,7 +195,7 @@ class Child:
             with Heard(), time_limit(seconds):
                 source = _without_magics(source)
                 linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-                exec(compile(source, filename, "exec"), self.names)
+                exec(compile(source, filename, "exec", dont_inherit=True), self.names)
         except SyntaxError as error:
             line, number = (error.text or "").strip(), error.lineno or 0
             return Trouble(
@@ -225,7 +232,9 @@ class Child:
     def do_call(self, message: dict, answer: Any = None) -> dict:
         arguments, named = message["arguments"], message["named"]
         arrays = _arrays((arguments, named))
-        before = [array.copy() for array in arrays]
+        before = [array.copy(order="K") for array in arrays]
+        maps = [one for one in (*arguments, *named.values()) if type(one) is dict]
+        items = [dict(one) for one in maps]
         answer = answer or self.handles[message["of"]]
 
         def call():
@@ -238,6 +247,9 @@ class Child:
             reply = told if "trouble" in told else reply
         reply["changed"] = [
             None if _same(array, old) else array for array, old in zip(arrays, before, strict=True)
+        ]
+        reply["changed maps"] = [
+            None if _same_items(one, old) else one for one, old in zip(maps, items, strict=True)
         ]
         return reply
 
@@ -272,8 +284,7 @@ class Child:
             self.graph_number, graph = message["of"], tf.Graph()
             graph.seed = message["seed"]
             self.mirror = Mirror(graph, lambda *call: self.ask("py_func", 0, call, {}))
-        self.mirror.take(message["grown"])
-        return {"value": None}
+        return self.attempt(lambda: self.mirror.take(message["grown"]))
 
     def tell_growth(self) -> None:
         grown = self.mirror.grown()
@@ -403,6 +414,10 @@ class Child:
         return Callback(self, said["c"], said["type"])
 
     def ask(self, what: str, handle: int, arguments: tuple, named: dict) -> Any:
+        with self.asking:  # a submission may have threads
+            return self._ask(what, handle, arguments, named)
+
+    def _ask(self, what: str, handle: int, arguments: tuple, named: dict) -> Any:
         self.asked += 1
         number = self.asked
         said = {"ask": what, "of": handle, "arguments": arguments, "named": named, "n": number}
@@ -418,7 +433,8 @@ class Child:
 
             raise to_error(reply, self.mirror.graph)
         if "raised" in reply:
-            kind = next((e for e in KNOWN_ERRORS if e.__name__ == reply["kind"]), Exception)
+            known = (*KNOWN_ERRORS, Unusable)
+            kind = next((e for e in known if e.__name__ == reply["kind"]), Exception)
             raise kind(reply["raised"])
         return reply["value"]
 
@@ -426,9 +442,10 @@ class Child:
 @contextlib.contextmanager
 def _fresh_graph():
     """What `exercises.tf_common.trial` gives an answer to build in."""
+    from labsupport.exercises.tf_common import building
     from labsupport.tf1 import tf
 
-    with tf.Graph().as_default():
+    with tf.Graph().as_default(), building(tf):
         tf.set_random_seed(0)
         yield
 
@@ -463,6 +480,10 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return one.shape == other.shape and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
+def _same_items(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(one[key] is other[key] for key in one)
+
+
 def _signature(value: Any) -> list | None:
     """Parameters as [name, kind, has a default]; None if nothing is known of them."""
     try:
@@ -495,13 +516,23 @@ class _Shell:
     def __init__(self, names: dict[str, Any]):
         self.user_ns = names
 
-    def run_line_magic(self, name: str, line: str, *_more: Any) -> None:
-        if name in self.TIMED and name != "capture":
-            exec(line, self.user_ns)
+    def run_line_magic(self, name: str, line: str, *_more: Any) -> Any:
+        if name not in self.TIMED or name == "capture":
+            return None
+        names = dict(self.user_ns) if name == "timeit" else self.user_ns
+        with contextlib.suppress(SyntaxError):
+            return eval(compile(line.strip(), "<cell>", "eval", dont_inherit=True), names)
+        exec(compile(line, "<cell>", "exec", dont_inherit=True), names)
+        return None
 
-    def run_cell_magic(self, name: str, _line: str, cell: str) -> None:
-        if name in self.TIMED:
-            exec(_without_magics(cell), self.user_ns)
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        if name in self.TIMED:  # what is timed again and again has names of its own
+            names = dict(self.user_ns) if name == "timeit" else self.user_ns
+            exec(compile(_without_magics(cell), "<cell>", "exec", dont_inherit=True), names)
+        if name in ("writefile", "file"):
+            flags, path = [w for w in line.split() if w == "-a"], line.split()[-1]
+            with open(path, "a" if flags else "w", encoding="utf-8") as file:
+                file.write(cell)
 
     def __getattr__(self, _name: str):
         return _nothing

@@ -44,6 +44,7 @@ class Mirror:
     def __init__(self, graph: Any, call: Callable[[str, list[np.ndarray]], Any]):
         self.graph, self.call = graph, call
         self.known: dict[str, set[str]] = {}
+        self._known_functions: set[str] = set()
         self._variables: dict[str, Any] = {}
         self._written: dict[int, tuple[Any, list[str]]] = {}
         self._told: dict[str, list] = {}
@@ -69,11 +70,16 @@ class Mirror:
         if waits:
             said["waits"] = waits
         if fresh:
-            data = np.frombuffer(_definition(whole, fresh), np.uint8)
+            library = [one for one in whole.library.function if self._is_new(one.signature.name)]
+            data = np.frombuffer(_definition(whole, fresh, library), np.uint8)
             said["nodes"] = [data[i : i + MAX_NUMBERS] for i in range(0, len(data), MAX_NUMBERS)]
         self.known = {node.name: _waits_for(node) for node in whole.node}
         collections = {
-            name: [self.name_of(one, name) for one in self.graph.get_collection_ref(name)]
+            name: [
+                told
+                for one in self.graph.get_collection_ref(name)
+                if (told := self.name_of(one, name))
+            ]
             for name in self.graph.get_all_collection_keys()
             if not name.startswith("__")
         }
@@ -115,11 +121,26 @@ class Mirror:
             for name, source in said.get("waits") or ():
                 self._wait(name, source)
             for name, items in (said.get("collections") or {}).items():
-                found = [self.element(item) for item in items if item]
-                self.graph.get_collection_ref(name)[:] = found
+                self._fill(name, iter([self.element(item) for item in items]))
                 self._told[name] = items
 
+    def _fill(self, name: str, elements: Iterator[Any]) -> None:
+        """Put a collection's elements of the graph where there were some; all else stays."""
+        collection = self.graph.get_collection_ref(name)
+        kept = [
+            one if self.name_of(one, name) is None else next(elements, None) for one in collection
+        ]
+        collection[:] = [*(one for one in kept if one is not None), *elements]
+
+    def _is_new(self, function: str) -> bool:
+        """Whether the other side does not know a function yet; from now on it does."""
+        new = function not in self._known_functions
+        self._known_functions.add(function)
+        return new
+
     def _take_nodes(self, part: Any) -> None:
+        for one in part.library.function:
+            self._known_functions.add(one.signature.name)
         names = {node.name: _waits_for(node) for node in part.node}
         if len(names) > MAX_NODES or names.keys() & self.known.keys():
             raise ValueError("The graph is too large, or has a name twice.")
@@ -193,10 +214,13 @@ class Mirror:
         return _py_funcs.insert(ask)
 
 
-def _definition(whole: Any, nodes: list[Any]) -> bytes:
-    """A part of a GraphDef, with all functions."""
-    part = tf.GraphDef(versions=whole.versions, library=whole.library)
+def _definition(whole: Any, nodes: list[Any], functions: list[Any]) -> bytes:
+    """A part of a GraphDef, with some functions, and what gradients all of them have."""
+    part = tf.GraphDef(versions=whole.versions)
     part.node.extend(nodes)
+    if functions:
+        part.library.function.extend(functions)
+        part.library.gradient.extend(whole.library.gradient)
     for node in part.node:
         node.attr.pop("_class", None)  # where to place it: nothing to choose here
     return part.SerializeToString()
@@ -275,6 +299,12 @@ class DistantSession(Session):
         fetches = [tensor.name for tensor in fetch_list]
         feeds = [[key.deref().name, np.asarray(value)] for key, value in feed_dict.items()]
         return self._ask(targets, fetches, feeds)
+
+    def __enter__(self):  # nor may one that is the default one already, in a single process
+        raise RuntimeError("This session is the default one already: use it without `with`.")
+
+    def close(self):
+        raise RuntimeError("This session is not yours to close: others go on with it.")
 
     def make_callable(self, fetches, feed_list=None, accept_options=False):
         return lambda *values: self.run(fetches, dict(zip(feed_list or [], values, strict=False)))

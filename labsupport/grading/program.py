@@ -246,6 +246,24 @@ def _duplicates(cells: list[_Cell]) -> list[str]:
 # ---------------------------------------------------------------- names
 
 
+def as_it_stood(program: Program, answer: str) -> tuple[Program, str]:
+    """The program up to the cell that gives an answer, and a name of its that a later cell rebinds.
+
+    "" if there is none: then the program is the whole one.
+    """
+    names = [names_of(cell.source) for cell in program.cells]
+    own = max((n for n, (gives, _) in enumerate(names) if answer in gives), default=-1)
+    used, todo = set(), {answer}
+    while todo:  # what it looks up, and what that looks up
+        used |= todo
+        found = [gives | wants for gives, wants in names[: own + 1] if gives & todo]
+        todo = set().union(*found) - used
+    for cell, (gives, _) in zip(program.cells[own + 1 :], names[own + 1 :], strict=True):
+        if cell.kind != "setup" and (again := sorted(gives & used)):
+            return replace(program, cells=program.cells[: own + 1]), again[0]
+    return program, ""
+
+
 def names_of(source: str) -> tuple[frozenset[str], frozenset[str]]:
     """The names that a cell binds, and those that it looks up and does not bind.
 

@@ -20,7 +20,15 @@ import numpy as np
 
 from labsupport.grading import wire
 from labsupport.observe import TooSlow, observe_case, too_slow
-from labsupport.vocabulary import Case, Elsewhere, Exercise, Observation, Trouble
+from labsupport.vocabulary import (
+    Case,
+    Elsewhere,
+    Exercise,
+    Observation,
+    Odd,
+    Trouble,
+    Unusable,
+)
 
 BUILTIN = {e.__name__: e for e in (AttributeError, KeyError, IndexError, TypeError, ValueError)}
 #: Errors of these classes are raised here as they were there.
@@ -74,6 +82,8 @@ class Session:
     def find(self, name: str) -> tuple[bool, Any, int, str]:
         """Whether a name is there, its value, its handle, and a name that is nearly it."""
         reply = self.ask({"do": "find", "answer": name}, self.grace + 2)
+        if trouble := wire.to_trouble(reply.get("trouble")):  # it cannot cross
+            return True, Odd(trouble.text), 0, ""
         near, handle = reply.get("near"), reply.get("handle")
         if not isinstance(near, str) or type(handle) is not int:
             raise wire.Malformed("An answer was not what it should be.")
@@ -132,8 +142,14 @@ class Session:
             reply = self.ask({"do": do, "of": handle, **more}, self._until - time.monotonic())
             arrays = _arrays((more.get("arguments", ()), more.get("named", {})))
             for array, changed in zip(arrays, reply.get("changed") or [], strict=False):
-                if isinstance(changed, np.ndarray) and changed.shape == array.shape:
+                if isinstance(changed, np.ndarray) and _reshaped(array, changed.shape):
                     array[...] = changed
+            given = (*more.get("arguments", ()), *more.get("named", {}).values())
+            maps = [one for one in given if type(one) is dict]
+            for one, changed in zip(maps, reply.get("changed maps") or [], strict=False):
+                if isinstance(changed, dict):
+                    one.clear()
+                    one.update(changed)
             self._replaced(reply)
             if isinstance(reply.get("note"), str) and not self.note:
                 self.note = reply["note"][:400]
@@ -198,9 +214,8 @@ class Session:
         except TooSlow:
             raise
         except Exception as error:
-            kind = next(
-                (n for n, known in BUILTIN.items() if isinstance(error, known)), "Exception"
-            )
+            known = {**BUILTIN, "Unusable": Unusable}
+            kind = next((n for n, one in known.items() if isinstance(error, one)), "Exception")
             return {"raised": str(error)[:300], "kind": kind}
 
     def _stand_in(self, value: Any) -> dict:
@@ -284,6 +299,20 @@ def _harmless(value: Any, owner: Any) -> Any:
     if isinstance(value, MethodType) and value.__self__ is owner:
         return value
     raise AttributeError("this attribute is not for use here")
+
+
+def _reshaped(array: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Give an array a shape, in place. Returns whether that can be."""
+    if array.shape == shape:
+        return True
+    try:
+        array.resize(shape, refcheck=False)
+    except ValueError:  # its memory is another's
+        try:
+            array.shape = shape
+        except (AttributeError, ValueError):
+            return False
+    return True
 
 
 def _arrays(value: Any) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from labsupport import exercises, keys
 from labsupport.grading import remote, wire
 from labsupport.grading.fresh import ClassKey, hidden_cases
-from labsupport.grading.program import Program, names_of
+from labsupport.grading.program import Program, as_it_stood, names_of
 from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
 from labsupport.grading.sandbox import Death, Limits, Sandbox
 from labsupport.grading.stacks import where_probed
@@ -64,13 +64,19 @@ def grade(
     cases = {e.id: hidden_cases(e, key.seed) for e in own}
     tried = attempt(program, box, own, cases, limits)
     verdicts = {e.id: _verdict(e, cases[e.id], key.key(e.id), tried, program) for e in own}
-    unexplained = [e for e in own if e.id in tried.seen and _wants_words(verdicts[e.id])]
+    programs = _as_they_stood(program, box, own, cases, key, limits, tried, verdicts)
 
     def on_visible_cases(some: Sequence[Exercise], for_words: bool) -> dict[str, Verdict]:
-        visible = {e.id: e.visible_cases() for e in some}
-        again = attempt(program, box, some, visible, limits, for_words) if some else Tried()
-        return {e.id: _verdict(e, visible[e.id], keys.load(e.id), again, program) for e in some}
+        found = {}
+        for one in dict.fromkeys(programs[e.id] for e in some):
+            mine = [e for e in some if programs[e.id] is one]
+            visible = {e.id: e.visible_cases() for e in mine}
+            again = attempt(one, box, mine, visible, limits, for_words)
+            for e in mine:
+                found[e.id] = _verdict(e, visible[e.id], keys.load(e.id), again, one)
+        return found
 
+    unexplained = [e for e in own if e.id in tried.seen and _wants_words(verdicts[e.id])]
     public = on_visible_cases(unexplained, for_words=True)
     # Perhaps it was not the cases that made the difference, but the place of the probe.
     unsure = [e for e in unexplained if _only_hidden(verdicts[e.id], public[e.id])]
@@ -277,6 +283,37 @@ def _judged(exercise: Exercise, cases: Sequence[Case], key, tried: Tried) -> Ver
         tried.events.append(f"{exercise.id}: what was observed could not be judged ({kind}).")
     nothing = Observation(trouble=Trouble("unusable", "What your code gives cannot be judged."))
     return judge(exercise, cases, key, {case.id: nothing for case in cases})
+
+
+def _as_they_stood(
+    program: Program,
+    box: Sandbox,
+    own: Sequence[Exercise],
+    cases: Mapping[str, Sequence[Case]],
+    key: ClassKey,
+    limits: Limits,
+    tried: Tried,
+    verdicts: dict[str, Verdict],
+) -> dict[str, Program]:
+    """By which program each answer counts: the whole, or as far as to its own cell.
+
+    In a notebook an answer is checked before later cells run. Where one of those rebinds a name
+    that a wrong answer uses, the answer is tried as it stood before, and counts if it is better so:
+    then `tried` and `verdicts` are changed.
+    """
+    programs = dict.fromkeys((e.id for e in own), program)
+    for e in own:
+        before = verdicts[e.id]
+        slow = any(part.outcome == "slow" for part in before.parts)
+        cut, name = as_it_stood(program, e.answer)
+        if not name or slow or e.id not in tried.seen or before.points == before.max_points:
+            continue
+        early = attempt(cut, box, [e], {e.id: cases[e.id]}, limits)
+        verdict = _verdict(e, cases[e.id], key.key(e.id), early, cut)
+        if verdict.points > before.points:
+            verdicts[e.id], tried.seen[e.id], programs[e.id] = verdict, early.seen[e.id], cut
+            tried.events.append(f"{e.id} counts as it was before a later cell gave `{name}` anew.")
+    return programs
 
 
 def _note(exercise: Exercise, verdicts: Mapping[str, Verdict], program: Program) -> str:

@@ -4,8 +4,8 @@ A frame is
 
     4 bytes   length of the header, big-endian
     8 bytes   length of the body
-    header    JSON; an array stands in it as {"a": [dtype, shape, offset]}
-    body      the arrays' bytes, one after another, little-endian
+    header    JSON; an array stands in it as {"a": [dtype, shape, offset, scalar, order]}
+    body      the arrays' bytes, one after another, little-endian; the axes in the order given
 
 Every length is checked against a limit before anything is read, every array against the body
 before it is made. What does not fit is `Malformed`, never an allocation.
@@ -18,6 +18,7 @@ import math
 import socket
 import struct
 import time
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,8 +36,15 @@ MAX_ITEMS = 20_000
 #: Kinds of numbers that may cross.
 DTYPES = {
     name: np.dtype(name)
-    for name in ("<f8", "<f4", "<f2", "<i8", "<i4", "<i2", "|i1", "|u1", "<u2", "<u4", "<u8", "|b1")
+    for name in (
+        *("<f8", "<f4", "<f2", "<i8", "<i4", "<i2", "|i1", "|u1", "<u2", "<u4", "<u8", "|b1"),
+        *("<c16", "<c8"),
+    )
 }
+#: Dictionaries that cross as what they are: plain ones.
+DICTIONARIES = (dict, OrderedDict, defaultdict, Counter)
+#: From so many items on, a list of numbers crosses as an array.
+LONG = 500
 TROUBLES = ("not attempted", "raised", "slow", "unusable")
 
 
@@ -149,15 +157,17 @@ def _encode(value, arrays, used, depth, stand_in):
     if kind is Odd:
         return {"o": str(value)[:MAX_TEXT]}
     inner = (arrays, used, depth + 1, stand_in)
-    if kind is dict:
-        return {"d": [[_encode(k, *inner), _encode(v, *inner)] for k, v in value.items()]}
+    if kind in DICTIONARIES:
+        return {"d": [[_encode(k, *inner), _encode(v, *inner)] for k, v in dict.items(value)]}
+    if isinstance(value, str):  # NumPy's too
+        return str.__getitem__(value, slice(MAX_TEXT))
     if isinstance(value, (list, tuple)):
+        if kind is list and (numbers := _as_numbers(value)) is not None:
+            return {"s": _encode_array(numbers, arrays, used)["a"]}
         items = [_encode(v, *inner) for v in (list if isinstance(value, list) else tuple)(value)]
         return {"l" if isinstance(value, list) else "t": items}
     if isinstance(value, (np.ndarray, np.generic)):
         return _encode_array(value, arrays, used)
-    if isinstance(value, str):
-        return str.__getitem__(value, slice(MAX_TEXT))
     if stand_in is not None:
         made = stand_in(value)
         if made is not None:
@@ -177,11 +187,31 @@ def _encode_array(value, arrays, used):
         if isinstance(found, str):
             return {"o": str(found)[:MAX_TEXT]}
         array, dtype = found, "<f8"
-    data = np.ascontiguousarray(array).astype(DTYPES[dtype], copy=False).tobytes()
+    # Whether an array's `ravel` is a copy depends on the order of its axes in memory.
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    in_memory = array.transpose(order)
+    data = np.ascontiguousarray(in_memory).astype(DTYPES[dtype], copy=False).tobytes()
     offset, used[0] = used[0], used[0] + len(data)
     arrays.append(data)
     scalar = isinstance(value, np.generic)
-    return {"a": [dtype, list(array.shape), offset, scalar]}
+    return {"a": [dtype, list(array.shape), offset, scalar, order]}
+
+
+def _as_numbers(value: list) -> np.ndarray | None:
+    """A long list of numbers, or of such lists, as an array."""
+    count, first = 1, value
+    for _ in range(MAX_DEPTH):
+        if type(first) is list and first:
+            count, first = count * len(first), first[0]
+    if count < LONG or type(first) not in (bool, int, float):
+        return None
+    try:
+        found = np.array(value)
+        if found.dtype.kind in "bif" and found.size <= MAX_NUMBERS and found.tolist() == value:
+            return found
+    except (ValueError, TypeError, OverflowError):
+        pass
+    return None
 
 
 def _decode(tree, body, count, depth, revive):
@@ -212,22 +242,31 @@ def _decode(tree, body, count, depth, revive):
         return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[inner]
     if tag == "a":
         return _decode_array(inner, body)
+    if tag == "s":
+        found = _decode_array(inner, body)
+        count[0] += found.size // (MAX_NUMBERS // MAX_ITEMS)  # a list takes more than an array
+        if count[0] > MAX_ITEMS:
+            raise Malformed("The values are nested too deeply, or too many.")
+        return found.tolist()
     if tag == "r" and revive is not None:
         return revive(inner)
     raise Malformed("A frame does not follow the format.")
 
 
 def _decode_array(said, body):
-    dtype, shape, offset, scalar = said
+    dtype, shape, offset, scalar, order = said
     kind = DTYPES[dtype]
     if len(shape) > 32 or not all(type(n) is int and 0 <= n <= MAX_NUMBERS for n in shape):
+        raise Malformed("An array has a shape that cannot be.")
+    if sorted(order) != list(range(len(shape))):
         raise Malformed("An array has a shape that cannot be.")
     size = math.prod(shape)
     if size > MAX_NUMBERS or type(offset) is not int or offset < 0:
         raise Malformed("An array is too large.")
     if offset + size * kind.itemsize > len(body):
         raise Malformed("An array reaches beyond its frame.")
-    array = np.frombuffer(body, kind, size, offset).reshape(shape).copy()
+    array = np.frombuffer(body, kind, size, offset).copy().reshape([shape[axis] for axis in order])
+    array = array.transpose(np.argsort(order)) if shape else array
     return array[()] if scalar is True and shape == [] else array
 
 
