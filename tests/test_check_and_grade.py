@@ -238,6 +238,18 @@ def test_an_answer_counts_as_it_was_when_it_was_checked(boxes):
     assert points(result, "bn-dense") == 0
 
 
+@pytest.mark.parametrize("magic", ["%%writefile own.py", "%%time", "%%timeit -n1", "%time"])
+def test_cells_with_magics(boxes, magic):
+    """`%%timeit` keeps its names for itself; a module that a cell writes can be imported."""
+    answer = "import numpy as np\n" + DENSE.replace("STATISTICS", "x.mean(0), x.var(0)")
+    cells = [f"{magic}\n{answer}", "from own import batch_norm_dense" if "own" in magic else ""]
+    if magic == "%time":
+        cells = [answer.replace("def batch_norm_dense", "def own"), "batch_norm_dense = %time own"]
+    dense = exercises.find("bn-dense")
+    found = graded(boxes(dense.lesson), dense.lesson, *filter(None, cells))
+    assert points(found, "bn-dense") == (0 if "timeit" in magic else dense.points), told(found)
+
+
 def test_how_far_an_answer_stood():
     cells = ["def helper(): pass", "def answer(): return helper()", "y = 1", "helper = 2", "z = 3"]
     whole = program.Program("", tuple(program.ProgramCell("", c, "added") for c in cells))

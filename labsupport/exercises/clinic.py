@@ -68,7 +68,7 @@ class _Patient:
             with trial() as t:
                 self.errors = t.tf.errors.OpError
                 with self.plain_words():
-                    made = t.build(program, sizes, speed, name="program")
+                    made = t.build(program, sizes, speed, name="program", may_run=True)
         self.functions = pair(made, "the pair `(learn, predict)` that the program returns")
 
     @contextlib.contextmanager

@@ -135,9 +135,12 @@ class Trial:
 
     # ------------------------------------------------------------ building
 
-    def build(self, answer: Any, *arguments: Any, name: str) -> Any:
-        """Call the answer, which should be a function that builds a part of this graph."""
-        with building(self.tf):
+    def build(self, answer: Any, *arguments: Any, name: str, may_run: bool = False) -> Any:
+        """Call the answer, which should be a function that builds a part of this graph.
+
+        may_run: and that may run something in a session of its own.
+        """
+        with building(self.tf, may_run):
             return call(answer, *arguments, name=name)
 
     def fetchable(self, value: Any, what: str, operations: bool = True) -> Any:
@@ -299,8 +302,11 @@ class Trial:
 
 
 @contextlib.contextmanager
-def building(tf: Any) -> Iterator[None]:
-    """No session for code that builds a graph; its errors in plain words."""
+def building(tf: Any, may_run: bool = False) -> Iterator[None]:
+    """No session for code that builds a graph; its errors in plain words.
+
+    may_run: it may also run something, in a session of its own.
+    """
     from tensorflow.python.framework.stack import _default_session_stack as sessions
 
     before, sessions.stack[:] = [*sessions.stack], []
@@ -317,6 +323,8 @@ def building(tf: Any) -> Iterator[None]:
             kind = TypeError
         raise kind(plain_words).with_traceback(error.__traceback__) from None
     except tf.errors.OpError as error:
+        if may_run:
+            raise
         raise RuntimeError(RUNS_TOO_EARLY).with_traceback(error.__traceback__) from None
     finally:
         sessions.stack[:] = before  # an answer may leave one open: tf.InteractiveSession

@@ -302,16 +302,16 @@ def _harmless(value: Any, owner: Any) -> Any:
 
 
 def _reshaped(array: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Give an array a shape, in place. Returns whether that can be."""
+    """Give an array a shape, in place. Returns whether that can be.
+
+    Its memory stays where it is: there may be views of it.
+    """
     if array.shape == shape:
         return True
     try:
-        array.resize(shape, refcheck=False)
-    except ValueError:  # its memory is another's
-        try:
-            array.shape = shape
-        except (AttributeError, ValueError):
-            return False
+        array.shape = shape
+    except (AttributeError, ValueError):
+        return False
     return True
 
 
