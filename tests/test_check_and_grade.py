@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grading_tools import LIMITS, graded, open_box, points, told
+from grading_tools import LIMITS, graded, open_box, parts, points, told
 
 from labsupport import exercises, keys
 from labsupport.grading import program
@@ -66,12 +66,6 @@ def numerical_gradient(f, x, h):
         g[i] = (a - b) / (2 * h)
     return g
 """
-PREDICT = """\
-def evaluate(session, prediction, x, training, x_test, y_test):
-    y = session.run(prediction, {x: x_test, training: False})
-    return np.mean((y.ravel() - y_test.ravel()) ** 2)
-"""
-
 ADDED = """\
 def batch_norm_train(x, gamma, beta, pop_mean, pop_var, momentum, eps):
     mu, var = tf.nn.moments(x, list(range(len(x.shape) - 1)))
@@ -236,6 +230,22 @@ def test_an_answer_counts_as_it_was_when_it_was_checked(boxes):
     assert any("bn-dense" in event and "`AXES`" in event for event in result.events)
     result = graded(boxes(dense.lesson), dense.lesson, FIRST.replace("AXES = 0", "AXES = 1"), LATER)
     assert points(result, "bn-dense") == 0
+
+
+def test_two_answers_of_one_cell_count_as_they_were(boxes):
+    """Both are tried up to the same cell, and both are given words."""
+    dense = exercises.find("bn-dense")
+    dense_too = FIRST.replace("+ eps", "+ 3 * eps")
+    conv = (
+        "def batch_norm_conv(x, gamma, beta, eps):\n    x = np.moveaxis(x, 1, -1)\n"
+        "    flat = x.reshape(-1, x.shape[-1])\n"
+        "    y = batch_norm_dense(flat, gamma, beta, eps).reshape(x.shape)\n"
+        "    return np.moveaxis(y, -1, 1)\n"
+    )
+    found = graded(boxes(dense.lesson), dense.lesson, dense_too + conv, "AXES = 'no axis'")
+    assert sum("`AXES`" in event for event in found.events) == 2
+    for name in ("bn-dense", "bn-conv"):
+        assert any(p.outcome == "wrong" and p.message for p in parts(found, name)), told(found)
 
 
 @pytest.mark.parametrize("magic", ["%%writefile own.py", "%%time", "%%timeit -n1", "%time"])

@@ -91,6 +91,16 @@ def test_refusals_are_sentences(what):
     assert words in said(build)
 
 
+def test_a_session_that_an_answer_leaves_open_is_no_default(tf):
+    def build(t, x, count, flag):
+        t.opened = tf.InteractiveSession()
+        return x + 1.0
+
+    before = tf.get_default_session()
+    assert said(build) == ""
+    assert tf.get_default_session() is before
+
+
 def test_only_pythons_if_is_taken_for_evidence():
     def trouble(build):
         def probe(answer, inputs):
