@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from labsupport.exercises import tf_gradients
 from labsupport.exercises.common import affine, batch, images, moments_fact, pair
-from labsupport.exercises.tf_common import NO_GRADIENT, Trial, trial
+from labsupport.exercises.tf_common import Trial, trial
 from labsupport.vocabulary import Case, Exercise, Odd, Part, Unusable
 
 LESSON = "05_batch_norm_from_tf_ops"
@@ -181,22 +182,15 @@ def _population(
 
 def _gradients(
     t: Trial, answer: Any, y: Any, ends: Mapping[str, Any], inputs: Mapping[str, Any]
-) -> Callable[[Mapping[Any, Any]], dict[str, Any]]:
+) -> Callable[[Mapping[Any, Any]], dict[str, str]]:
     """What tells, of a run with such a feed, what reaches each of `ends` if dy reaches y.
 
-    To be made before anything runs: where y comes out of a function, the gradients change the
-    operation that calls it.
+    To be made before anything runs.
     """
-    some = t.gradients(answer, y, ends, t.tf.constant(inputs["dy"], np.float32))
-    missing = Odd(t.no_gradient or NO_GRADIENT)
-
-    def reach(feed):
-        found = _run(t, some, feed)
-        if isinstance(found, Odd):
-            found = dict.fromkeys(ends, found)
-        return {f"the gradient for {name}": found.get(name, missing) for name in ends}
-
-    return reach
+    look = tf_gradients.compared(
+        t, answer, y, ends, inputs["dy"], lambda fetches, feed: _run(t, fetches, feed)
+    )
+    return lambda feed: {f"the gradient for {name}": said for name, said in look(feed).items()}
 
 
 ALIKE = "a sample alone gets the same prediction as among others"
@@ -511,7 +505,7 @@ def _layer(
     def run(one, flag):
         return _run(t, y, {x: one, training: flag})
 
-    return state, run, lambda: reach({training: True})
+    return state, run, lambda: reach({x: inputs["x1"], training: True})
 
 
 def _predictions(run: Callable[[np.ndarray, bool], Any], x: np.ndarray) -> list[Any]:
