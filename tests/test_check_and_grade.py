@@ -222,13 +222,14 @@ FIRST = "AXES = 0\n" + DENSE.replace("STATISTICS", "x.mean(AXES), x.var(AXES)")
 LATER = "AXES = (0, 1, 2)\ndef batch_norm_channels_last(x, gamma, beta, eps):\n    return x\n"
 
 
-def test_an_answer_counts_as_it_was_when_it_was_checked(boxes):
-    """A later cell gives a name anew that the answer uses."""
+@pytest.mark.parametrize("later", [LATER, "del AXES\n"])
+def test_an_answer_counts_as_it_was_when_it_was_checked(boxes, later):
+    """A later cell gives a name anew that the answer uses, or deletes it."""
     dense = exercises.find("bn-dense")
-    result = graded(boxes(dense.lesson), dense.lesson, FIRST, LATER)
+    result = graded(boxes(dense.lesson), dense.lesson, FIRST, later)
     assert points(result, "bn-dense") == dense.points
     assert any("bn-dense" in event and "`AXES`" in event for event in result.events)
-    result = graded(boxes(dense.lesson), dense.lesson, FIRST.replace("AXES = 0", "AXES = 1"), LATER)
+    result = graded(boxes(dense.lesson), dense.lesson, FIRST.replace("AXES = 0", "AXES = 1"), later)
     assert points(result, "bn-dense") == 0
 
 

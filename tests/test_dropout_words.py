@@ -341,3 +341,32 @@ def test_a_gradient_that_does_not_reach_all_weights_is_seen(between, words):
     result = network(one_by_one, lambda m, draw: one_by_one(m, draw), between=between)
     assert [part.part.id for part in result.parts if part.outcome != "right"] == ["network"]
     assert words in said(result)
+
+
+# ---------------------------------------------------------------- dr-output
+
+EXPECTED = """\
+def expected_loss(prediction, target, rate):
+    prediction MINUS target
+    error = prediction
+    return np.mean(error**2 + rate / (1 - rate) * (error + target) ** 2)
+"""
+DRAWN = """\
+def expected_loss(prediction, target, rate):
+    mask = np.random.rand(*prediction.shape) >= rate
+    return np.mean((prediction * mask / (1 - rate) - target) ** 2)
+"""
+
+
+def test_a_loss_that_changes_its_prediction_is_right_all_the_same():
+    for minus, lost in (("= prediction -", []), ("-=", ["inputs"])):
+        found = verdict("dr-output", EXPECTED.replace("MINUS", minus))
+        assert [part.part.id for part in found.parts if part.outcome != "right"] == lost
+
+
+def test_a_loss_that_is_drawn_is_told_so_in_each_case():
+    exercise, namespace = exercises.find("dr-output"), dict(np=np)
+    exec(DRAWN, namespace)
+    cases = [case for case in exercise.visible_cases() if case.id != "off"]
+    for seen in observe(exercise, namespace["expected_loss"], cases).values():
+        assert seen.values["the expected loss"] == "another one in each call"

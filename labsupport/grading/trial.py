@@ -317,7 +317,9 @@ def _as_they_stood(
         verdict = _verdict(e, cases[e.id], key.key(e.id), early, cut)
         if verdict.points > before.points:
             verdicts[e.id], tried.seen[e.id], programs[e.id] = verdict, early.seen[e.id], cut
-            tried.events.append(f"{e.id} counts as it was before a later cell gave `{name}` anew.")
+            tried.events.append(
+                f"{e.id} counts as it was before a later cell rebound or deleted `{name}`."
+            )
     return programs
 
 
