@@ -7,7 +7,7 @@ import pytest
 
 from labsupport.exercises import tf_gradients
 from labsupport.exercises.tf_common import NO_GRADIENT, Trial, trial
-from labsupport.exercises.tf_gradients import DERIVATIVE, OTHER, PLAIN
+from labsupport.exercises.tf_gradients import DERIVATIVE, PLAIN
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -16,6 +16,9 @@ def tf():
     from labsupport.tf1 import tf
 
     return tf
+
+
+HELD = "as if they were constants"
 
 
 def numbers(*shape):
@@ -32,7 +35,8 @@ def looked_at(monkeypatch, build):
         y = build(t.tf, x, gamma)
         ends = {"x": x, "gamma": gamma}
         dy = np.random.RandomState(4).uniform(-1.0, 1.0, (5, 3))
-        look = tf_gradients.compared(t, build, y, ends, dy, t.attempt)
+        held = numbers(3) * dy / np.sqrt(numbers(5, 3).var(axis=0) + 0.1)
+        look = tf_gradients.compared(t, build, y, ends, dy, t.attempt, {"x": {HELD: held}})
         said = look({x: numbers(5, 3)})
         np.testing.assert_allclose(t.value(gamma), numbers(3), rtol=1e-6)
     return said["x"], said["gamma"], bool(built)
@@ -119,32 +123,134 @@ def squares_used_twice(tf, x, gamma):
     return gamma * tf.reduce_mean(squares, 0, keepdims=True) + squares
 
 
+def printed(tf, x, gamma):
+    return tf.Print(by_moments(tf, x, gamma), [x])
+
+
+def in_float64(tf, x, gamma):
+    return by_moments(tf, tf.cast(x, tf.float64), tf.cast(gamma, tf.float64))
+
+
+def chosen_in_float64(tf, x, gamma):
+    y = in_float64(tf, x, gamma)
+    return tf.where(tf.ones_like(y) > 0, y, y)
+
+
+def after(*wait):
+    """y waits for something of x that it does not take from."""
+
+    def build(tf, x, gamma):
+        with tf.control_dependencies([one(tf, x) for one in wait]):
+            return by_moments(tf, x, gamma)  # here it reads gamma
+
+    return build
+
+
+def an_update(tf, x):
+    return tf.Variable(0.0).assign(tf.reduce_mean(x))
+
+
+def through_variables(tf, x, gamma):
+    copies = [tf.Variable(tf.zeros([3])) for _ in range(2)]
+    both = zip(copies, tf.nn.moments(x, [0]), strict=True)
+    mean, var = (tf.assign(copy, one) for copy, one in both)
+    return normalized(tf, x, gamma, mean, var)
+
+
+def through_variables_in_a_branch(tf, x, gamma):
+    copies = [tf.Variable(tf.zeros([3])) for _ in range(2)]
+
+    def train():
+        both = zip(copies, tf.nn.moments(x, [0]), strict=True)
+        mean, var = (tf.assign(copy, one) for copy, one in both)
+        return normalized(tf, x, gamma, mean, var)
+
+    return tf.cond(tf.placeholder_with_default(True, ()), train, lambda: x)
+
+
+def through_old_variables(tf, x, gamma):
+    copies = [tf.Variable(tf.zeros([3]), use_resource=False) for _ in range(2)]
+    both = zip(copies, tf.nn.moments(x, [0]), strict=True)
+    with tf.control_dependencies([tf.assign(copy, one).op for copy, one in both]):
+        mean, var = (copy.read_value() for copy in copies)
+    return normalized(tf, x, gamma, mean, var)
+
+
+def through_python_and_variables(tf, x, gamma):
+    copies, kept = [tf.Variable(tf.zeros([3])) for _ in range(2)], []
+    put = tf.numpy_function(lambda *both: kept.extend(both) or 0, tf.nn.moments(x, [0]), tf.int64)
+    with tf.control_dependencies([tf.shape(put)]):
+        both = tf.numpy_function(lambda: kept[-2:], [], [tf.float32, tf.float32])
+    for one in both:
+        one.set_shape([3])
+    mean, var = (tf.assign(copy, one) for copy, one in zip(copies, both, strict=True))
+    return normalized(tf, x, gamma, mean, var)
+
+
+def through_a_queue(tf, x, gamma):
+    queue = tf.FIFOQueue(1, [tf.float32, tf.float32], shapes=[[3], [3]])
+    with tf.control_dependencies([queue.enqueue(tf.nn.moments(x, [0]))]):
+        return normalized(tf, x, gamma, *queue.dequeue())
+
+
+def through_python(tf, x, gamma):
+    kept = []
+    put = tf.numpy_function(lambda *both: kept.extend(both) or 0, tf.nn.moments(x, [0]), tf.int64)
+    with tf.control_dependencies([put]):
+        mean, var = tf.numpy_function(lambda: kept[-2:], [], [tf.float32, tf.float32])
+    return normalized(tf, x, gamma, tf.reshape(mean, [3]), tf.reshape(var, [3]))
+
+
+def fails_when_it_runs(tf, x, gamma):
+    @tf.custom_gradient
+    def square(a):
+        return a * a, lambda d: tf.reshape(d, [7, tf.size(d)])
+
+    return gamma * square(x)
+
+
 RIGHT_AND_PLAIN = {
     "tf.nn.moments": by_moments,
     "by hand": by_hand,
     "sums": by_sums,
     "a branch": in_a_branch,
     "as in tf.nn.moments": as_in_moments(0),
+    "printed": printed,
+    "in float64": in_float64,
+    "it waits for an update": after(an_update),
+    "it waits for nothing of x": after(lambda tf, x: tf.constant(1.0)),
 }
 RIGHT = {
     "the fused operation": fused,
     "maximum": clipped,
     "an own gradient": own_gradient(2),
+    "chosen, in float64": chosen_in_float64,
 }
+OFF = f"not {DERIVATIVE}: "
 WRONG = {
-    "mean": (stopped(["mean"]), OTHER, DERIVATIVE),
-    "var": (stopped(["var"]), OTHER, DERIVATIVE),
+    "mean and variance": (stopped(["mean", "var"]), HELD, DERIVATIVE),
+    "mean": (stopped(["mean"]), OFF, DERIVATIVE),
+    "variance": (stopped(["var"]), OFF, DERIVATIVE),
     "gamma": (stopped(["gamma"]), DERIVATIVE, NO_GRADIENT),
-    "an own gradient": (own_gradient(1), OTHER, DERIVATIVE),
-    "another axis": (as_in_moments(1), OTHER, DERIVATIVE),
-    "other squares": (other_squares, OTHER, DERIVATIVE),
-    "squares that are used twice": (squares_used_twice, OTHER, DERIVATIVE),
+    "half an own gradient": (own_gradient(1), f"0.5 times {DERIVATIVE}", DERIVATIVE),
+    "its negative": (own_gradient(-2), f"-1 times {DERIVATIVE}", DERIVATIVE),
+    "NaN": (own_gradient(np.nan), "NaN or infinite in 15 of 15 numbers", DERIVATIVE),
+    "it fails": (fails_when_it_runs, "not to be had: ", DERIVATIVE),
+    "another axis": (as_in_moments(1), OFF, DERIVATIVE),
+    "other squares": (other_squares, OFF, DERIVATIVE),
+    "squares that are used twice": (squares_used_twice, OFF, DERIVATIVE),
     "nothing of x": (lambda tf, x, gamma: gamma * tf.ones([5, 3]), NO_GRADIENT, DERIVATIVE),
     "the start value of gamma": (
         lambda tf, x, gamma: x * gamma.initial_value,
         DERIVATIVE,
         NO_GRADIENT,
     ),
+    "through variables": (through_variables, HELD, DERIVATIVE),
+    "through variables in a branch": (through_variables_in_a_branch, HELD, DERIVATIVE),
+    "through old variables": (through_old_variables, HELD, DERIVATIVE),
+    "through Python and variables": (through_python_and_variables, HELD, DERIVATIVE),
+    "through a queue": (through_a_queue, HELD, DERIVATIVE),
+    "through Python": (through_python, HELD, DERIVATIVE),
 }
 
 
@@ -155,7 +261,7 @@ def test_no_gradients_are_built_where_nothing_changes_them(monkeypatch, form):
 
 @pytest.mark.parametrize("form", RIGHT_AND_PLAIN)
 def test_central_differences_agree_with_those(monkeypatch, form):
-    monkeypatch.setattr(tf_gradients, "_is_plain", lambda *_: False)
+    monkeypatch.setattr(tf_gradients.Way, "is_plain", lambda *_: False)
     assert looked_at(monkeypatch, RIGHT_AND_PLAIN[form]) == (DERIVATIVE, DERIVATIVE, True)
 
 
@@ -166,8 +272,11 @@ def test_others_are_compared(monkeypatch, form):
 
 @pytest.mark.parametrize("form", WRONG)
 def test_gradients_that_are_not_the_derivative(monkeypatch, form):
-    build, *said = WRONG[form]
-    assert looked_at(monkeypatch, build) == (*said, True)
+    build, *wanted = WRONG[form]
+    *said, built = looked_at(monkeypatch, build)
+    assert built
+    for one, beginning in zip(said, wanted, strict=True):
+        assert one.startswith(beginning), said
 
 
 #: Of each operation that counts as plain, something that is made with it.
@@ -177,10 +286,12 @@ MADE_WITH = {
     "AddV2": lambda tf, x: x + x[0],
     "BiasAdd": lambda tf, x: tf.nn.bias_add(x, x[0]),
     "BroadcastTo": lambda tf, x: tf.broadcast_to(x[0], [4, 3]) * x,
+    "CheckNumerics": lambda tf, x: tf.check_numerics(x, "x") ** 2,
     "Cast": lambda tf, x: tf.cast(tf.cast(x, tf.float32), tf.float64),
     "ConcatV2": lambda tf, x: tf.concat([x, x * x], 0),
     "Div": lambda tf, x: tf.raw_ops.Div(x=x, y=x[0]),
     "Einsum": lambda tf, x: tf.einsum("ij,kj->ik", x, x),
+    "EnsureShape": lambda tf, x: tf.ensure_shape(x, [4, 3]) ** 2,
     "Exp": lambda tf, x: tf.exp(x),
     "ExpandDims": lambda tf, x: x * tf.expand_dims(x[0], 0),
     "Identity": lambda tf, x: tf.identity(x) * x,
@@ -193,6 +304,7 @@ MADE_WITH = {
     "Neg": lambda tf, x: -x * x,
     "Pack": lambda tf, x: tf.stack([x, x * x]),
     "Pow": lambda tf, x: x ** x[0],
+    "Print": lambda tf, x: tf.Print(x, [x]) ** 2,
     "RealDiv": lambda tf, x: x / x[0],
     "Reciprocal": lambda tf, x: tf.reciprocal(x),
     "Reshape": lambda tf, x: tf.reshape(x, [3, 4]) ** 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -147,12 +148,16 @@ def _variables(t: Trial, inputs: Mapping[str, Any]) -> list[Any]:
     return t.several({name: inputs[name] for name in STATE}, trainable=STATE[:2])
 
 
-def _run(t: Trial, fetches: Any, feed: Mapping[Any, Any]) -> Any:
-    """What a run gives; where it fails, an Odd value that says so, without the student's line."""
+def _attempt(t: Trial, fetches: Any, feed: Mapping[Any, Any]) -> Any:
+    """What a run gives; where it fails, an Odd value that says why, without the student's line."""
     found = t.attempt(fetches, feed)
-    if isinstance(found, Odd):
-        return Odd("nothing: " + found.partition(" It is the operation")[0])
-    return found
+    return Odd(found.partition(" It is the operation")[0]) if isinstance(found, Odd) else found
+
+
+def _run(t: Trial, fetches: Any, feed: Mapping[Any, Any]) -> Any:
+    """As a value to be compared."""
+    found = _attempt(t, fetches, feed)
+    return Odd(f"nothing: {found}") if isinstance(found, Odd) else found
 
 
 def _steps(
@@ -180,16 +185,19 @@ def _population(
     return {name + when: now.get(variable.name, failed) for name, variable in both}
 
 
+OF_CONSTANTS = "that of a mean and a variance which are constants"
+
+
 def _gradients(
     t: Trial, answer: Any, y: Any, ends: Mapping[str, Any], inputs: Mapping[str, Any]
 ) -> Callable[[Mapping[Any, Any]], dict[str, str]]:
-    """What tells, of a run with such a feed, what reaches each of `ends` if dy reaches y.
+    """What tells of a feed what the gradient is that reaches each of `ends` in training.
 
     To be made before anything runs.
     """
-    look = tf_gradients.compared(
-        t, answer, y, ends, inputs["dy"], lambda fetches, feed: _run(t, fetches, feed)
-    )
+    held = inputs["gamma"] * inputs["dy"] / np.sqrt(inputs["x1"].var(axis=0) + inputs["eps"])
+    run = partial(_attempt, t)
+    look = tf_gradients.compared(t, answer, y, ends, inputs["dy"], run, {"x": {OF_CONSTANTS: held}})
     return lambda feed: {f"the gradient for {name}": said for name, said in look(feed).items()}
 
 
@@ -210,12 +218,13 @@ def _rows(x: np.ndarray, together: Any, alone: Any) -> str:
 def _first_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
     """A fact about the first wrong value, of a training step or of a prediction.
 
-    None where values of both are wrong, or a gradient is: the judge has a sentence about one of the
-    part's own.
+    Or about a gradient, if all else is right. None where values of both are wrong, or something and
+    a gradient: the judge has a sentence about one of the part's own.
     """
     wrong = [name for name in right if _differ(right[name], seen.get(name))]
     if any(name.startswith("the gradient") for name in wrong) and not wrong[0].startswith("y "):
-        return None
+        first = wrong[0]
+        return f"T{first[1:]} is {seen[first]}." if first.startswith("the gradient") else None
     predicted = [n for n in wrong if n in (PREDICTED, "rows", CHANGES) or "predictions" in n]
     if predicted:
         looks = (_rows_fact, _changes_fact) if predicted == wrong else ()
@@ -253,6 +262,7 @@ def _way_fact(name: str, inputs: Mapping[str, Any], right: Mapping, seen: Mappin
 # ---------------------------------------------------------------- tf-bn-train
 
 ALONE = "what running y alone changes"
+OF_OTHERS = "y of batch 1 again, with another gamma and beta"
 UPDATED = ("*/pop_*", f"dense/{VAR_OF_TINY}")
 
 
@@ -306,9 +316,11 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         _outs, moved = _steps(t, state, lambda one: _run(t, updates, {x: one}), batches)
         values |= moved
         if "x_tiny" in inputs:
-            t.set_all((variable, np.zeros(variable.shape.as_list())) for variable in state[2:])
+            now = (inputs["beta"], inputs["gamma"], *2 * [np.zeros_like(inputs["gamma"])])
+            t.set_all(zip(state, now, strict=True))
             failed = _run(t, updates, {x: inputs["x_tiny"]})
             var = 1e5 * t.state()[state[3].name]
+            values[OF_OTHERS] = _run(t, y, {x: batches[0]})
             values[VAR_OF_TINY] = failed if isinstance(failed, Odd) else var
             t.restart()
             values |= reach({x: batches[0]})

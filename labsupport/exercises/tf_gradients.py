@@ -16,15 +16,15 @@ import numpy as np
 from labsupport.exercises.tf_common import NO_GRADIENT, Trial
 from labsupport.vocabulary import Odd
 
-DERIVATIVE, OTHER = "the derivative of y", "not the derivative of y"
+DERIVATIVE = "the derivative of y"
 
 #: Operations whose gradient in TensorFlow is the derivative of what they compute.
 PLAIN = frozenset(
-    ["Add", "AddN", "AddV2", "BiasAdd", "BroadcastTo", "Cast", "ConcatV2", "Div", "Einsum", "Exp"]
-    + ["ExpandDims", "Identity", "Inv", "Log", "MatMul", "Mean", "Merge", "Mul", "Neg", "Pack"]
-    + ["Pow", "ReadVariableOp", "RealDiv", "Reciprocal", "Reshape", "Rsqrt", "Sqrt", "Square"]
-    + ["SquaredDifference", "Squeeze", "StridedSlice", "Sub", "Sum", "Switch", "Tile", "Transpose"]
-    + ["Unpack"]
+    ["Add", "AddN", "AddV2", "BiasAdd", "BroadcastTo", "Cast", "CheckNumerics", "ConcatV2", "Div"]
+    + ["Einsum", "EnsureShape", "Exp", "ExpandDims", "Identity", "Inv", "Log", "MatMul", "Mean"]
+    + ["Merge", "Mul", "Neg", "Pack", "Pow", "Print", "ReadVariableOp", "RealDiv", "Reciprocal"]
+    + ["Reshape", "Rsqrt", "Sqrt", "Square", "SquaredDifference", "Squeeze", "StridedSlice", "Sub"]
+    + ["Sum", "Switch", "Tile", "Transpose", "Unpack"]
 )
 #: And those that tell nothing of their input's numbers.
 CONSTANT = frozenset(["OnesLike", "Rank", "Shape", "ShapeN", "Size", "ZerosLike"])
@@ -35,19 +35,28 @@ STEP = 0.02  # of central differences, in spreads of what they are taken for
 
 
 def compared(
-    t: Trial, answer: Any, y: Any, ends: Mapping[str, Any], dy: np.ndarray, run: Run
+    t: Trial,
+    answer: Any,
+    y: Any,
+    ends: Mapping[str, Any],
+    dy: np.ndarray,
+    run: Run,
+    others: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> Callable[[Mapping[Any, Any]], dict[str, str]]:
-    """What tells, of a run with such a feed, what reaches each of `ends` if dy reaches y.
+    """What makes a word for each of `ends` of a feed: DERIVATIVE if what reaches it is that of y.
 
+    Else the word says what it is: of `others`, gradients by words for an end, the one that it
+    equals; a multiple; not to be had, and why. dy is what is sent into y.
     ends: variables, and placeholders that the feed has. To be made before anything runs: where y
     comes out of a function, the gradients change the operation that calls it. Variables keep their
     values.
     """
-    on_the_way = _before(y.op)
-    doubtful = {name: end for name, end in ends.items() if not _is_plain(y, end, on_the_way)}
+    y = t.graph.as_graph_element(y)
+    way = Way(y)
+    doubtful = {name: end for name, end in ends.items() if not way.is_plain(end)}
     if not doubtful:
         return lambda feed: dict.fromkeys(ends, DERIVATIVE)
-    some = t.gradients(answer, y, doubtful, t.tf.constant(dy, np.float32))
+    some = t.gradients(answer, y, doubtful, t.tf.constant(dy, y.dtype))
     none = t.no_gradient or NO_GRADIENT
 
     def look(feed):
@@ -55,11 +64,12 @@ def compared(
         said = dict.fromkeys(ends, DERIVATIVE)
         for name, end in doubtful.items():
             if isinstance(found, Odd):
-                said[name] = str(found)
+                said[name] = f"not to be had: {found}".rstrip(".")
             elif name not in found:
                 said[name] = none
-            elif not _is_derivative(t, found[name], y, end, dy, run, feed):
-                said[name] = OTHER
+            else:
+                change, step = _differences(t, y, end, dy, run, feed)
+                said[name] = _word(found[name], change, step, (others or {}).get(name, {}))
         return said
 
     return look
@@ -68,8 +78,46 @@ def compared(
 # ---------------------------------------------------------------- the way from x to y
 
 
-def _before(last: Any) -> list[Any]:
-    """The operations that one is computed from, and it: each after those that it takes from."""
+class Way:
+    """What y is computed from: by its inputs (`data`), and beyond them by what it waits for.
+
+    Each operation after those that it takes from or waits for.
+    """
+
+    def __init__(self, y: Any):
+        self.y = y
+        self.data = set(_before(y.op, lambda op: [tensor.op for tensor in op.inputs]))
+        self.all = _before(
+            y.op, lambda op: [*(tensor.op for tensor in op.inputs), *op.control_inputs]
+        )
+
+    def is_plain(self, end: Any) -> bool:
+        """Whether `end` reaches y, and its gradient along all ways is the derivative."""
+        start = getattr(end, "handle", end)
+        depends: set[Any] = set()  # on end
+        later: set[Any] = set()  # no more than that it waits for something that depends
+        written: set[Any] = set()  # what makes the variables that such operations may write
+        for op in self.all:
+            before = (*(tensor.op for tensor in op.inputs), *op.control_inputs)
+            if op.type not in CONSTANT and any(
+                tensor is start or tensor.op in depends for tensor in op.inputs
+            ):
+                depends.add(op)
+                if op in self.data and not _keeps_gradients(op):
+                    return False
+            elif any(one in depends or one in later for one in before):
+                later.add(op)
+                if op in self.data and _remembers(op, written):
+                    return False
+            else:
+                continue
+            if op.type != "ReadVariableOp":
+                written.update(_variables_of(op))
+        return self.y.op in depends
+
+
+def _before(last: Any, sources: Callable[[Any], list[Any]]) -> list[Any]:
+    """The operations that one has for sources, directly or not, and it."""
     found, seen, todo = [], set(), [(last, False)]
     while todo:
         op, done = todo.pop()
@@ -78,30 +126,34 @@ def _before(last: Any) -> list[Any]:
         elif op not in seen:
             seen.add(op)
             todo.append((op, True))
-            todo += [(tensor.op, False) for tensor in op.inputs]
+            todo += [(one, False) for one in sources(op)]
     return found
-
-
-def _is_plain(y: Any, end: Any, on_the_way: list[Any]) -> bool:
-    """Whether there is a way from `end` to y, and the gradient along all ways is the derivative."""
-    start = getattr(end, "handle", end)
-    depend: set[Any] = set()
-    for op in on_the_way:
-        if op.type in CONSTANT:
-            continue
-        if any(tensor is start or tensor.op in depend for tensor in op.inputs):
-            depend.add(op)
-            if not _keeps_gradients(op):
-                return False
-    return y.op in depend
 
 
 def _keeps_gradients(op: Any) -> bool:
     if op.type == "StopGradient":
         return _is_of_moments(op)
-    kind = op.outputs[0].dtype if op.outputs else None
     usual = op.type in PLAIN and "_gradient_op_type" not in op.node_def.attr
+    kind = op.outputs[0].dtype
     return usual and (kind.is_floating or op.type == "Switch" and kind.name == "resource")
+
+
+def _variables_of(op: Any) -> list[Any]:
+    """What makes the variables, queues and the like that an operation is given."""
+    return [_maker(tensor) for tensor in op.inputs if tensor.dtype.name == "resource"]
+
+
+def _maker(handle: Any) -> Any:
+    while handle.op.type in ("Switch", "Identity", "Enter"):
+        handle = handle.op.inputs[0]
+    return handle.op
+
+
+def _remembers(op: Any, written: set[Any]) -> bool:
+    """Whether it may give what was put away before: in one of these variables, or elsewhere."""
+    if op.type == "ReadVariableOp":
+        return not written.isdisjoint(_variables_of(op))
+    return op.op_def.is_stateful or any(tensor.dtype._is_ref_dtype for tensor in op.inputs)
 
 
 def _is_of_moments(stop: Any) -> bool:
@@ -132,14 +184,15 @@ def _same_mean(one: Any, other: Any) -> bool:
 # ---------------------------------------------------------------- central differences
 
 
-def _is_derivative(
-    t: Trial, gradient: Any, y: Any, end: Any, dy: np.ndarray, run: Run, feed: Mapping[Any, Any]
-) -> bool:
-    """Whether a gradient is Σ dy ∂y/∂end, as far as float32 tells."""
+def _differences(
+    t: Trial, y: Any, end: Any, dy: np.ndarray, run: Run, feed: Mapping[Any, Any]
+) -> tuple[np.ndarray | str, np.ndarray]:
+    """How Σ dy y changes if each number of `end` grows by its step; and the steps.
+
+    In place of the change, why y cannot be had.
+    """
     given = end in feed
     start = np.asarray(feed[end] if given else t.value(end), dtype=np.float64)
-    if np.shape(gradient) != start.shape:
-        return False
     spread = np.broadcast_to(start.std(axis=0) if start.ndim > 1 else np.abs(start), start.shape)
     step = STEP * np.where(spread > 0, spread, 1.0)
 
@@ -149,14 +202,47 @@ def _is_derivative(
         t.set(end, moved)
         return run(y, feed)
 
-    change = np.zeros(start.shape)
+    change: np.ndarray | str = np.zeros(start.shape)
     for place in np.ndindex(start.shape):
         by = np.zeros(start.shape)
         by[place] = step[place]
-        above, below = out(start + by), out(start - by)
-        if np.shape(above) != dy.shape or np.shape(below) != dy.shape:
-            return False
-        change[place] = np.sum(dy * (above.astype(np.float64) - below)) / 2
+        both = [out(start + by), out(start - by)]
+        odd = next((one for one in both if isinstance(one, Odd)), None)
+        if odd is not None or any(one.shape != dy.shape for one in both):
+            change = f"not to be compared: {odd or 'y has another shape'}".rstrip(".")
+            break
+        change[place] = np.sum(dy * (both[0].astype(np.float64) - both[1])) / 2
     if not given:
         t.set(end, start)
-    return np.allclose(gradient * step, change, rtol=0.01, atol=0.004 * np.abs(change).max())
+    return change, step
+
+
+def _word(
+    gradient: Any, change: np.ndarray | str, step: np.ndarray, others: Mapping[str, np.ndarray]
+) -> str:
+    """What a gradient is, as far as float32 tells."""
+    if isinstance(change, str):
+        return change
+    if np.shape(gradient) != step.shape:
+        return f"an array of shape {np.shape(gradient)}"
+    if not np.isfinite(gradient).all():
+        return f"NaN or infinite in {np.sum(~np.isfinite(gradient))} of {step.size} numbers"
+    by_step = gradient * step
+    if _near(by_step, change):
+        return DERIVATIVE
+    for word, other in others.items():
+        if _near(by_step, other * step):
+            return word
+    factor = np.sum(by_step * change) / max(np.sum(change**2), 1e-30)
+    if abs(factor) > 1e-3 and _near(by_step, factor * change):
+        return f"{factor:.3g} times {DERIVATIVE}"
+    off = ~np.isclose(by_step, change, **_tolerance(change))
+    return f"not {DERIVATIVE}: {off.sum()} of its {off.size} numbers are off"
+
+
+def _near(seen: np.ndarray, right: np.ndarray) -> bool:
+    return np.allclose(seen, right, **_tolerance(right))
+
+
+def _tolerance(right: np.ndarray) -> dict[str, float]:
+    return dict(rtol=0.01, atol=0.004 * np.abs(right).max())
