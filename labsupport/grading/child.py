@@ -3,9 +3,8 @@
 It belongs to the student's code; nothing that it says is taken on trust outside. Messages come and
 go as frames (see wire.py), on a channel to the grader and on one to the prober, if there is one:
 
-    {"do": "run", "cells": [[name, source], …], "seconds", "total", "guarded"}
-        before a cell {"cell": n}, after it {"ran": n, "trouble"}; at the end {"done", "replaced"};
-        guarded: what has been replaced is put back
+    {"do": "run", "cells": [[name, source], …], "seconds", "total"}
+        before a cell {"cell": n}, after it {"ran": n, "trouble"}; at the end {"done", "replaced"}
     {"do": "find", "answer"}        {"found", "value", "near"}
     {"do": "call" | "get" | "set" | "names", "of": handle, …}    {"value"} or {"trouble", "error"}
     {"do": "gradients", "of": handle, …}    as with "call", of `tf.gradients`
@@ -167,7 +166,7 @@ class Child:
     def obey(self, message: dict) -> None:
         do = message.get("do")
         if do == "run":
-            self.run(message["cells"], message["seconds"], message["total"], message["guarded"])
+            self.run(message["cells"], message["seconds"], message["total"])
         elif do is not None:
             if "begin" in message:
                 self.begin(message["begin"])
@@ -175,7 +174,7 @@ class Child:
 
     # ------------------------------------------------------------ cells
 
-    def run(self, cells: list, seconds: float, total: float, guarded: bool) -> None:
+    def run(self, cells: list, seconds: float, total: float) -> None:
         deadline = time.monotonic() + total
         self.names.update(
             __builtins__=__builtins__,
@@ -187,8 +186,7 @@ class Child:
             left = min(seconds, deadline - time.monotonic())
             trouble = self.run_cell(name, source, left)
             self.frames.send({"ran": number, "trouble": wire.of_trouble(trouble)})
-        replaced = guard.put_back(everywhere=False) if guarded else []
-        self.frames.send({"done": True, "replaced": replaced})
+        self.frames.send({"done": True, "replaced": guard.put_back(everywhere=False)})
 
     def run_cell(self, name: str, source: str, seconds: float) -> Trouble | None:
         if seconds <= 0:

@@ -54,23 +54,15 @@ class Session:
     # ------------------------------------------------------------ cells and answers
 
     def run(
-        self,
-        cells: Sequence[tuple[str, str]],
-        seconds: float,
-        total: float,
-        guarded: bool = False,
+        self, cells: Sequence[tuple[str, str]], seconds: float, total: float
     ) -> list[Trouble | None]:
-        """Run cells (name, source), in order; what trouble each had. `cell` is the one running.
-
-        guarded: what they replaced of what a probe in that process uses is put back.
-        """
+        """Run cells (name, source), in order; what trouble each had. `cell` is the one running."""
         self._send(
             {
                 "do": "run",
                 "cells": [list(cell) for cell in cells],
                 "seconds": seconds,
                 "total": total,
-                "guarded": guarded,
             }
         )
         troubles: list[Trouble | None] = []
