@@ -332,6 +332,38 @@ def test_gradients_of_a_function_run_eagerly():
     assert points(result, "tf-bn-train") == exercises.find("tf-bn-train").points, told(result)
 
 
+SPOILED = """\
+def batch_norm_train(x, gamma, beta, pop_mean, pop_var, momentum, eps):
+    mu, var = tf.nn.moments(x, list(range(len(x.shape) - 1)))
+    steps = ((pop_mean, mu), (pop_var, var))
+    updates = [tf.assign(v, momentum * v + (1 - momentum) * new) for v, new in steps]
+    SPOIL
+    return gamma * (x - mu) / tf.sqrt(var + eps) + beta, updates
+"""
+THROUGH_VARIABLES = """\
+kept = [tf.Variable(tf.zeros_like(v.initial_value), collections=[]) for v in (beta, beta)]
+    mu, var = (tf.assign(v, new) for v, new in zip(kept, (mu, var)))"""
+HALF_A_START = "gamma = 0.5 * gamma + 0.5 * gamma.initial_value"
+TWICE = "x = tf.custom_gradient(lambda a: (a + 0.0, lambda d: 2 * d))(x)"
+
+
+def test_right_values_with_a_wrong_gradient_lose_their_part():
+    with open_box(FIVE) as box:
+        found = {
+            spoil: graded(box, FIVE, SPOILED.replace("SPOIL", spoil), limits=sandbox.Limits())
+            for spoil in ("pass", THROUGH_VARIABLES, HALF_A_START, TWICE)
+        }
+    everything = exercises.find("tf-bn-train").points
+    assert points(found.pop("pass"), "tf-bn-train") == everything
+    said = {}
+    for spoil, result in found.items():
+        assert points(result, "tf-bn-train") == everything - 2, told(result)
+        said[spoil] = next(part for part in parts(result, "tf-bn-train") if part.id == "dense")
+    assert said[THROUGH_VARIABLES].mistake == "stop-gradient"
+    assert "with another gamma and beta" in said[HALF_A_START].message
+    assert "not the derivative of y" in said[TWICE].message
+
+
 REPLACED = """\
 import tensorflow as real
 usual = tf.gradients
