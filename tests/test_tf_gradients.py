@@ -117,6 +117,17 @@ def other_squares(tf, x, gamma):
     return gamma * tf.reduce_mean(squares, 0, keepdims=True) + x
 
 
+def squares_alone(tf, x, gamma):
+    mean = tf.reduce_mean(x, 0, keepdims=True)
+    return tf.math.squared_difference(x * gamma, tf.stop_gradient(mean * gamma))
+
+
+def squares_at_the_end(tf, x, gamma):
+    x = gamma * x
+    mean = tf.reduce_mean(x, 0, keepdims=True)
+    return tf.math.squared_difference(x, tf.stop_gradient(mean))
+
+
 def squares_used_twice(tf, x, gamma):
     mean = tf.reduce_mean(x, 0, keepdims=True)
     squares = tf.math.squared_difference(x, tf.stop_gradient(mean))
@@ -238,6 +249,8 @@ WRONG = {
     "it fails": (fails_when_it_runs, "not to be had: ", DERIVATIVE),
     "another axis": (as_in_moments(1), OFF, DERIVATIVE),
     "other squares": (other_squares, OFF, DERIVATIVE),
+    "squares of something else": (squares_alone, OFF, OFF),
+    "squares at the end": (squares_at_the_end, OFF, OFF),
     "squares that are used twice": (squares_used_twice, OFF, DERIVATIVE),
     "nothing of x": (lambda tf, x, gamma: gamma * tf.ones([5, 3]), NO_GRADIENT, DERIVATIVE),
     "the start value of gamma": (

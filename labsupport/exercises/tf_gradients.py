@@ -43,13 +43,13 @@ def compared(
     run: Run,
     others: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> Callable[[Mapping[Any, Any]], dict[str, str]]:
-    """What makes a word for each of `ends` of a feed: DERIVATIVE if what reaches it is that of y.
+    """A function of a feed that says, for each of `ends`, what reaches it if dy is sent into y.
 
-    Else the word says what it is: of `others`, gradients by words for an end, the one that it
-    equals; a multiple; not to be had, and why. dy is what is sent into y.
-    ends: variables, and placeholders that the feed has. To be made before anything runs: where y
-    comes out of a function, the gradients change the operation that calls it. Variables keep their
-    values.
+    In words: DERIVATIVE; or a multiple of that, one of `others` (for an end, gradients by words for
+    them), not to be had and why.
+    ends: variables, which keep their values, and placeholders that the feed has. dy: of y's shape.
+    To be called before anything runs: where y comes out of a function, gradients change the
+    operation that calls it.
     """
     y = t.graph.as_graph_element(y)
     way = Way(y)
@@ -79,9 +79,9 @@ def compared(
 
 
 class Way:
-    """What y is computed from: by its inputs (`data`), and beyond them by what it waits for.
+    """What y is computed from: `data`, by inputs alone; `all`, also by what waits for what.
 
-    Each operation after those that it takes from or waits for.
+    In `all` each operation comes after those that it takes from or waits for.
     """
 
     def __init__(self, y: Any):
@@ -103,7 +103,7 @@ class Way:
                 tensor is start or tensor.op in depends for tensor in op.inputs
             ):
                 depends.add(op)
-                if op in self.data and not _keeps_gradients(op):
+                if op in self.data and not _keeps_gradients(op, self.y.op):
                     return False
             elif any(one in depends or one in later for one in before):
                 later.add(op)
@@ -130,9 +130,9 @@ def _before(last: Any, sources: Callable[[Any], list[Any]]) -> list[Any]:
     return found
 
 
-def _keeps_gradients(op: Any) -> bool:
+def _keeps_gradients(op: Any, last: Any) -> bool:
     if op.type == "StopGradient":
-        return _is_of_moments(op)
+        return _is_of_moments(op, last)
     usual = op.type in PLAIN and "_gradient_op_type" not in op.node_def.attr
     kind = op.outputs[0].dtype
     return usual and (kind.is_floating or op.type == "Switch" and kind.name == "resource")
@@ -156,16 +156,19 @@ def _remembers(op: Any, written: set[Any]) -> bool:
     return op.op_def.is_stateful or any(tensor.dtype._is_ref_dtype for tensor in op.inputs)
 
 
-def _is_of_moments(stop: Any) -> bool:
+def _is_of_moments(stop: Any, last: Any) -> bool:
     """Whether it is the one in `tf.nn.moments`, mean((x - stop(mean(x)))²), which loses nothing.
 
     Through that mean nothing would come: the mean of (x - c)² has its minimum at c = mean(x).
+    last: the operation whose output is y.
     """
     mean = stop.inputs[0].op
     if mean.type != "Mean" or not mean.get_attr("keep_dims"):
         return False
     for squares in stop.outputs[0].consumers():
         if squares.type != "SquaredDifference" or squares.inputs[0] is not mean.inputs[0]:
+            return False
+        if squares is last:
             return False
         if not all(_same_mean(mean, one) for one in squares.outputs[0].consumers()):
             return False
