@@ -252,6 +252,7 @@ WRONG = {
     "squares of something else": (squares_alone, OFF, OFF),
     "squares at the end": (squares_at_the_end, OFF, OFF),
     "squares that are used twice": (squares_used_twice, OFF, DERIVATIVE),
+    "words": (lambda tf, x, gamma: tf.as_string(gamma * x), "not to be had: ", "not to be had: "),
     "nothing of x": (lambda tf, x, gamma: gamma * tf.ones([5, 3]), NO_GRADIENT, DERIVATIVE),
     "the start value of gamma": (
         lambda tf, x, gamma: x * gamma.initial_value,

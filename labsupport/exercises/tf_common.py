@@ -178,13 +178,16 @@ class Trial:
     ) -> dict[str, Any]:
         """Tensors of what reaches each of `ends` if dy (by default 1) reaches y, where any does.
 
+        dy: an array of y's shape.
+
         An answer may have made operations whose gradients only its own process knows, with
         `tf.custom_gradient`: then it is asked there for the operations that compute them. What
         fails there, or here, is said in `no_gradient`.
         """
         self.no_gradient = ""
         try:
-            made = zip(ends, self._gradients(answer, y, list(ends.values()), dy), strict=True)
+            sent = None if dy is None else self.tf.constant(dy, y.dtype)
+            made = zip(ends, self._gradients(answer, y, list(ends.values()), sent), strict=True)
             return {n: self.tf.convert_to_tensor(g) for n, g in made if g is not None}
         except Exception as error:  # in an answer's own gradient, too, anything may happen
             said = error.trouble.text if isinstance(error, Elsewhere) else str(error)

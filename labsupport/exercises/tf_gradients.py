@@ -56,7 +56,7 @@ def compared(
     doubtful = {name: end for name, end in ends.items() if not way.is_plain(end)}
     if not doubtful:
         return lambda feed: dict.fromkeys(ends, DERIVATIVE)
-    some = t.gradients(answer, y, doubtful, t.tf.constant(dy, y.dtype))
+    some = t.gradients(answer, y, doubtful, dy)
     none = t.no_gradient or NO_GRADIENT
 
     def look(feed):
