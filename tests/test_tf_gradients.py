@@ -309,6 +309,7 @@ MADE_WITH = {
     "Exp": lambda tf, x: tf.exp(x),
     "ExpandDims": lambda tf, x: x * tf.expand_dims(x[0], 0),
     "Identity": lambda tf, x: tf.identity(x) * x,
+    "IdentityN": lambda tf, x: tf.identity_n([x, 2 * x])[1],
     "Inv": lambda tf, x: tf.raw_ops.Inv(x=x),
     "Log": lambda tf, x: tf.log(x),
     "MatMul": lambda tf, x: tf.matmul(x, x, transpose_b=True),

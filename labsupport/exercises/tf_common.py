@@ -191,17 +191,19 @@ class Trial:
             return {n: self.tf.convert_to_tensor(g) for n, g in made if g is not None}
         except Exception as error:  # in an answer's own gradient, too, anything may happen
             said = error.trouble.text if isinstance(error, Elsewhere) else str(error)
+            if (
+                "outputs" in said and "does not exist" in said
+            ):  # of a call, which it has there alone
+                said = "a tf.custom_gradient and a tf.function are too much at once"
             if "No gradient defined for operation" not in said:
                 self.no_gradient = f"not to be had: {said}"[:200].rstrip(".")
             return {}
 
     def _gradients(self, answer: Any, y: Any, ends: list[Any], dy: Any) -> list[Any]:
-        try:
-            return self.tf.gradients(y, ends, dy)
-        except Exception:  # an operation without one, whatever else is in the graph
-            if not hasattr(type(answer), "gradients"):
-                raise
-        return answer.gradients(y, ends, dy)  # it lives in another process
+        # Not to be tried out: what is built on the way to a failure stays in the graph.
+        if hasattr(type(answer), "gradients") and not _has_gradients(y):
+            return answer.gradients(y, ends, dy)  # it lives in another process
+        return self.tf.gradients(y, ends, dy)
 
     # ------------------------------------------------------------ running
 
@@ -299,6 +301,23 @@ class Trial:
             for name in after
             if not np.array_equal(before.get(name), after[name])
         )
+
+
+def _has_gradients(y: Any) -> bool:
+    """Whether this process knows a gradient of every operation that y is computed from."""
+    from tensorflow.python.framework.ops import get_gradient_function
+
+    seen, todo = set(), [y.op]
+    try:
+        while todo:
+            op = todo.pop()
+            if op not in seen:
+                seen.add(op)
+                get_gradient_function(op)
+                todo += [tensor.op for tensor in op.inputs]
+    except LookupError:
+        return False
+    return True
 
 
 # ---------------------------------------------------------------- errors, in plain words

@@ -18,13 +18,13 @@ from labsupport.vocabulary import Odd
 
 DERIVATIVE = "the derivative of y"
 
-#: Operations whose gradient in TensorFlow is the derivative of what they compute.
+#: Operations whose gradient in TensorFlow is the derivative of what they compute, if it has one.
 PLAIN = frozenset(
     ["Add", "AddN", "AddV2", "BiasAdd", "BroadcastTo", "Cast", "CheckNumerics", "ConcatV2", "Div"]
-    + ["Einsum", "EnsureShape", "Exp", "ExpandDims", "Identity", "Inv", "Log", "MatMul", "Mean"]
-    + ["Merge", "Mul", "Neg", "Pack", "Pow", "Print", "ReadVariableOp", "RealDiv", "Reciprocal"]
-    + ["Reshape", "Rsqrt", "Sqrt", "Square", "SquaredDifference", "Squeeze", "StridedSlice", "Sub"]
-    + ["Sum", "Switch", "Tile", "Transpose", "Unpack"]
+    + ["Einsum", "EnsureShape", "Exp", "ExpandDims", "Identity", "IdentityN", "Inv", "Log"]
+    + ["MatMul", "Mean", "Merge", "Mul", "Neg", "Pack", "Pow", "Print", "ReadVariableOp", "RealDiv"]
+    + ["Reciprocal", "Reshape", "Rsqrt", "Sqrt", "Square", "SquaredDifference", "Squeeze"]
+    + ["StridedSlice", "Sub", "Sum", "Switch", "Tile", "Transpose", "Unpack"]
 )
 #: And those that tell nothing of their input's numbers.
 CONSTANT = frozenset(["OnesLike", "Rank", "Shape", "ShapeN", "Size", "ZerosLike"])
@@ -111,7 +111,7 @@ class Way:
                     return False
             else:
                 continue
-            if op.type != "ReadVariableOp":
+            if op.type not in ("ReadVariableOp", "IdentityN"):
                 written.update(_variables_of(op))
         return self.y.op in depends
 

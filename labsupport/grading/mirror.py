@@ -5,8 +5,8 @@ builds on a graph that looks the same. What either adds is carried to the other 
 collections and names: data that says what to compute, and executes nothing when it is read.
 
 `tf.py_func`, `tf.numpy_function` and `tf.py_function` are carried as calls of the process that they
-belong to. Changes to operations that both sides have already are not carried, but for what these
-wait for.
+belong to; calls of a `tf.function` as what it does (see inlining.py). Changes to operations that
+both sides have already are not carried, but for what these wait for.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tensorflow.python.ops.script_ops import EagerFunc, _py_funcs
 from tensorflow.python.ops.variables import Variable
 
 from labsupport.exercises import tf_nodes
+from labsupport.grading.inlining import call_of, inlined
 from labsupport.observe import MAX_NUMBERS
 from labsupport.tf1 import tf
 
@@ -45,6 +46,8 @@ class Mirror:
         self.graph, self.call = graph, call
         self.known: dict[str, set[str]] = {}
         self._known_functions: set[str] = set()
+        self._functions_taken: dict[str, Any] = {}
+        self._inside: list[str] = []  # operations of functions, new in the graph
         self._variables: dict[str, Any] = {}
         self._written: dict[int, tuple[Any, list[str]]] = {}
         self._told: dict[str, list] = {}
@@ -123,6 +126,11 @@ class Mirror:
             for name, items in (said.get("collections") or {}).items():
                 self._fill(name, iter([self.element(item) for item in items]))
                 self._told[name] = items
+            for name in self._inside:
+                call = self.graph.get_operation_by_name(call_of(name))
+                place = call._get_control_flow_context()  # gradients ask for it
+                self.graph.get_operation_by_name(name)._set_control_flow_context(place)
+            self._inside.clear()
 
     def _fill(self, name: str, elements: Iterator[Any]) -> None:
         """Put a collection's elements of the graph where there were some; all else stays."""
@@ -139,8 +147,7 @@ class Mirror:
         return new
 
     def _take_nodes(self, part: Any) -> None:
-        for one in part.library.function:
-            self._known_functions.add(one.signature.name)
+        self._take_functions(part)
         names = {node.name: _waits_for(node) for node in part.node}
         if len(names) > MAX_NODES or names.keys() & self.known.keys():
             raise ValueError("The graph is too large, or has a name twice.")
@@ -164,6 +171,20 @@ class Mirror:
         self.known |= names
         for name, source in waits:
             self._wait(name, source)
+
+    def _take_functions(self, part: Any) -> None:
+        """Add the functions of a GraphDef, and put what they do in the place of their calls."""
+        new = part.library.function
+        if new:
+            self._known_functions.update(one.signature.name for one in new)
+            self._functions_taken.update({one.signature.name: one for one in new})
+            tf.import_graph_def(tf.GraphDef(library=part.library, versions=part.versions), name="")
+        if self._functions_taken:
+            nodes = inlined(part.node, self._functions_taken, self.graph, MAX_NODES)
+            del part.node[:]
+            part.node.extend(nodes)
+            part.ClearField("library")
+            self._inside += [node.name for node in nodes if call_of(node.name) != node.name]
 
     def _wait(self, name: str, source: str) -> None:
         operation = self.graph.get_operation_by_name(name)

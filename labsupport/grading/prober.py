@@ -181,6 +181,9 @@ class GraphSession(remote.Session):
 
     def line_of(self, name: str) -> str:
         """The student's line that made an operation."""
+        name = self.mirrors.call_of(name)
+        if name not in self.mirror.known:
+            return ""  # an operation of a gradient that was made here
         said = super().use("line", 0, name=name)
         return said[:120] if isinstance(said, str) else ""
 

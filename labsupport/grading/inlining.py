@@ -1,0 +1,89 @@
+"""Calls of functions in a GraphDef, replaced by what the functions do.
+
+The gradient of a call is known to the process alone that made the function (`tf.function` keeps it
+in Python). Elsewhere TensorFlow falls back on gradients written in C++, of which it has none for a
+conditional or a loop, among others. Of the operations in the function every process knows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
+
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+#: Between the name of a call and the names of the operations in the function.
+INSIDE = "/inside/"
+MAX_DEPTH = 20
+
+
+def inlined(nodes: Any, functions: Mapping[str, Any], graph: Any, most: int) -> list[Any]:
+    """Nodes in which each call of one of `functions` (FunctionDefs) is what it would run.
+
+    Under the call's own name comes an operation that passes on the function's outputs, and waits
+    for all that the function does. graph: one that knows the functions. Raises ValueError if there
+    are more than `most` nodes then.
+    """
+    done: list[Any] = []
+    todo = [(node, 0) for node in reversed(nodes)]
+    while todo:
+        node, depth = todo.pop()
+        function = functions.get(node.attr["f"].func.name) if node.op in CALLS else None
+        if function is None or function.signature.attr or depth == MAX_DEPTH:
+            done.append(node)
+        else:
+            todo += [(one, depth + 1) for one in reversed(_body(node, function, graph))]
+        if len(done) + len(todo) > most:
+            raise ValueError("The functions in the graph are too large.")
+    return done
+
+
+def call_of(name: str) -> str:
+    """The name of the call in whose place an operation is; its own if it is in no function."""
+    return name.partition(INSIDE)[0]
+
+
+def _body(call: Any, function: Any, graph: Any) -> list[Any]:
+    """The nodes that take the place of a call."""
+    wanted = function.signature.input_arg
+    data = [source for source in call.input if not source.startswith("^")]
+    waits = [source for source in call.input if source.startswith("^")]
+    if len(data) != len(wanted):
+        raise ValueError("A function is called with other inputs than it takes.")
+    with graph.as_default():
+        body, flat = function_def_to_graph_def(function)
+    given = {arg.name: source for arg, source in zip(wanted, data, strict=True)}
+    prefix = call.name + INSIDE
+
+    def there(source: str) -> str:
+        mark, bare = ("^", source[1:]) if source.startswith("^") else ("", source)
+        name = bare.partition(":")[0]
+        if name not in given:
+            return mark + prefix + bare
+        return f"^{given[name].partition(':')[0]}" if mark else given[name]
+
+    # A call does nothing without all of its inputs, in the branch of a `tf.cond` that is not taken.
+    ready = _passing_on(prefix + "ready", data, wanted, waits)
+    made = [ready]
+    for node in body.node[len(wanted) :]:
+        copy = NodeDef()
+        copy.CopyFrom(node)
+        copy.name = prefix + node.name
+        copy.input[:] = [*map(there, node.input), f"^{ready.name}"]
+        copy.attr.pop("_class", None)  # where to place it: nothing to choose here
+        made.append(copy)
+    gives = function.signature.output_arg
+    found = [there(flat[function.ret[arg.name]]) for arg in gives]
+    done = [f"^{prefix}{name}" for name in function.control_ret.values()]
+    return [*made, _passing_on(call.name, found, gives, [*done, f"^{ready.name}"])]
+
+
+def _passing_on(name: str, data: list[str], kinds: Any, waits: list[str]) -> Any:
+    """A node that passes on what it is given, of the kinds of a function's arguments."""
+    node = NodeDef(name=name, op="IdentityN" if data else "NoOp")
+    node.input[:] = [*data, *waits]
+    if data:
+        node.attr["T"].list.type.extend(kind.type for kind in kinds)
+    return node
