@@ -720,8 +720,9 @@ figures.figure_one({"as it comes": plain, "with batch norm": normal})
 # - **Two paths missing.** CrypTen took μ and σ² for constants. Nobody noticed: its unit test did
 #   not switch to training mode
 #   ([facebookresearch/CrypTen#143](https://github.com/facebookresearch/CrypTen/pull/143), 2020).
-# - **γ missing.** In Knet the tests had γ = 1, the value it starts from
-#   ([denizyuret/Knet.jl#288](https://github.com/denizyuret/Knet.jl/issues/288), 2018).
+# - **γ missing.** In Knet all tests passed: they had γ = 1, the value it starts from, as one of its
+#   authors suspected ([denizyuret/Knet.jl#289](https://github.com/denizyuret/Knet.jl/pull/289),
+#   2018).
 # - **ε missing** on the way back in Chainer's batch renormalization; the mend came with tests at a
 #   larger ε ([chainer/chainer#4191](https://github.com/chainer/chainer/pull/4191), 2018).
 # - **A test of nothing.** mlpack's gradient test had no weights *below* batch norm, so dx was never

@@ -402,8 +402,8 @@ with tf.Graph().as_default(), tf.Session() as session:
 #   ([pkmital/tensorflow_tutorials#25](https://github.com/pkmital/tensorflow_tutorials/pull/25)).
 # - **Everybody wrote this layer.** "Easy to use batch norm layer"
 #   ([tensorflow/tensorflow#1122](https://github.com/tensorflow/tensorflow/issues/1122)) was still
-#   argued over in July 2017, a year after a comment had pointed to `tf.contrib.layers.batch_norm`,
-#   which takes a placeholder too.
+#   argued over in May 2017, ten months after a comment had pointed to
+#   `tf.contrib.layers.batch_norm`, which takes a placeholder too.
 
 # %% [markdown] slide="slide"
 # ## Recap

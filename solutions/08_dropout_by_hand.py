@@ -67,9 +67,10 @@ figures.thinned(pictures)
 # In code $d$ is `drop_prob`, and the array of all $r_i$ is the **mask**.
 
 # %% [markdown]
-# The first version (Srivastava et al. 2014) did not scale in training, and multiplied the weights
-# by $1 - d$ at prediction. The one above is called **inverted** dropout. TensorFlow, Keras and
-# PyTorch all use it: a network that predicts need not know that there ever was any dropout.
+# As Srivastava et al. (2014) first describe it, nothing is scaled in training, and the weights are
+# multiplied by $1 - d$ at prediction. The form above is called **inverted** dropout. TensorFlow,
+# Keras and PyTorch all use it: a network that predicts need not know that there ever was any
+# dropout.
 #
 # Two ends need a thought. With $d = 0$ nothing is dropped and the factor is 1. With $d = 1$
 # everything is dropped, and the factor would be 1/0: a computer's $0 \cdot \frac{1}{0}$ is NaN, or

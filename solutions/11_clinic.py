@@ -479,7 +479,7 @@ check("clinic-4")
 # ## Patient 5: better on new digits
 #
 # A Keras user, 2016: after each epoch the accuracy on validation data is above that on training
-# data, 64 against 58 %. It should be the other way round, the user has learnt, and asks what is
+# data, 64 against 57 %. It should be the other way round, the user has learnt, and asks what is
 # wrong. Ours is plain NumPy.
 
 
@@ -847,7 +847,7 @@ figures.before_and_after(found)
 # - **3.** [d2l-ai/d2l-en#2213](https://github.com/d2l-ai/d2l-en/pull/2213): the reviewer saw that
 #   half of the change was missing, and it was merged with both halves. In
 #   [affinelayer/pix2pix-tensorflow#126](https://github.com/affinelayer/pix2pix-tensorflow/issues/126)
-#   PyTorch's number stands in TensorFlow.
+#   Torch's number stands in TensorFlow.
 #
 # </details>
 

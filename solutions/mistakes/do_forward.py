@@ -488,7 +488,7 @@ def zero_at_test_with_1(x, drop_prob, training):
     "nothing-dropped-at-1",
     "With drop_prob 1 you drop nothing",
     "With drop_prob 0.999, how much is left? And with 1?",
-    see="elixir-nx/axon#367",
+    see="own",
 )
 def nothing_dropped_at_1(x, drop_prob, training):
     return dropped(x, drop_prob) if training and drop_prob < 1 else x

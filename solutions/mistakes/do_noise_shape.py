@@ -265,7 +265,7 @@ def drawn_once(x, drop_prob):
     "nothing-dropped-at-1",
     "With drop_prob 1 you drop nothing",
     "With drop_prob 0.999, how much is left? And with 1?",
-    see="elixir-nx/axon#367",
+    see="own",
 )
 def nothing_dropped_at_1(x, drop_prob):
     return dropped(x, drop_prob, per_channel(x)) if drop_prob < 1 else x

@@ -128,7 +128,7 @@ def axis_one_everywhere(layer, settings):
     "keras-defaults",
     "What is not given is left to Keras, whose defaults are others",
     "What are momentum and ε of that framework's layer when nobody says anything?",
-    see="r9y9/tacotron_pytorch#19",
+    see="own",
 )
 def keras_defaults(layer, settings):
     found = right(layer, settings)
