@@ -533,8 +533,8 @@ print("the layer remembers", layer.moving_mean.shape, "means")
 #   ([cs231n/cs231n.github.io#180](https://github.com/cs231n/cs231n.github.io/issues/180)); a
 #   library kept TensorFlow's numbers under PyTorch's meaning
 #   ([ludwig-ai/ludwig#2100](https://github.com/ludwig-ai/ludwig/pull/2100)).
-# - **m or m − 1.** PyTorch's documentation named only the variance that divides by m; what it stores
-#   is the other, as a user found who compared
+# - **m or m − 1.** PyTorch's documentation named only the variance that divides by m. What PyTorch
+#   stores is the other, as a user found who compared
 #   ([pytorch/pytorch#77427](https://github.com/pytorch/pytorch/issues/77427)); tinygrad had stored
 #   the first ([tinygrad/tinygrad#807](https://github.com/tinygrad/tinygrad/pull/807)).
 

@@ -198,7 +198,8 @@ def table(path, encoding="utf-8") -> list[list[str]]:
 
 def test_a_class_has_all_reports(tmp_path):
     results = a_class()
-    (said,) = write(tmp_path, results)
+    said, of_canvas_files = write(tmp_path, results)
+    assert "canvas-*.csv" in of_canvas_files
     first, *refused = said.splitlines()
     assert first == "Could not be graded, so without points in the tables:"
     assert len(refused) == sum(r.status == "refused" for r in results)
@@ -207,7 +208,8 @@ def test_a_class_has_all_reports(tmp_path):
         which = f", {r.lesson}" if several[r.student] > 1 else ""
         assert (r.status == "refused") == (f"  {r.student}{which}: {r.problem}" in refused)
     there = {path.name for path in tmp_path.iterdir()}
-    assert there == {"grades.csv", "class.html", "canvas.csv", "gradebook.db", "feedback"}
+    for_canvas = {f"canvas-{lesson}.csv" for lesson in LESSONS}
+    assert there == {"grades.csv", "class.html", "gradebook.db", "feedback", *for_canvas}
     pages = [p for p in (tmp_path / "feedback").rglob("*.html") if p.name != "index.html"]
     assert len(pages) == len(results)
 
@@ -620,21 +622,40 @@ def of_canvas(name: str, number, lesson=LESSONS[0], **more) -> Result:
 
 
 def test_canvas_gets_what_its_importer_reads(tmp_path):
-    results = [
-        of_canvas("ann", 7),
-        of_canvas("bob", 8),
-        of_canvas("bob", 8, LESSONS[1]),
-        of_canvas("Points Possible", 9),
-    ]
-    assert write(tmp_path, results) == []
+    assert write(tmp_path, [of_canvas("ann", 7), of_canvas("Points Possible", 9)]) == []
     header, possible, *rows = table(tmp_path / "canvas.csv")
     assert header[:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
-    assert header[5:] == ["01 batch norm by hand", "08 dropout by hand"]
-    assert possible == ["Points Possible", "", "", "", "", "19", "29"]
-    assert sorted(rows) == [
-        ["Student 9", "9", "", "", "", "19", ""],
-        ["ann", "7", "", "", "", "19", ""],
-        ["bob", "8", "", "", "", "19", "29"],
+    assert header[5:] == ["01 batch norm by hand"]
+    assert possible == ["Points Possible", "", "", "", "", "19"]
+    assert sorted(rows) == [["Student 9", "9", "", "", "", "19"], ["ann", "7", "", "", "", "19"]]
+
+
+def test_nothing_that_is_given_to_canvas_clears_a_grade(tmp_path):
+    """Its importer takes an empty cell for the wish that there be no grade any more."""
+    refused = dict(status="refused", problem="Not JSON.")
+    old = tmp_path / "canvas.csv"
+    old.write_text("Student,ID,SIS User ID,SIS Login ID,Section,01 batch norm,08 dropout\r\n")
+    theirs = tmp_path / "canvas-export.csv"
+    theirs.write_text("Student,ID,SIS User ID,SIS Login ID,Section,Lab (12),Current Score\r\n")
+    said = write(
+        tmp_path,
+        [
+            of_canvas("ann", 7),
+            of_canvas("bob", 8),
+            of_canvas("bob", 8, LESSONS[1]),
+            of_canvas("cid", 9, LESSONS[1], **refused),
+        ],
+    )
+    assert not old.exists() and theirs.exists()
+    first, second = (table(tmp_path / f"canvas-{lesson}.csv") for lesson in LESSONS)
+    assert [row[0] for row in first[2:]] == ["ann", "bob"]
+    assert [row[0] for row in second[2:]] == ["bob"]
+    assert all(row[5] for one in (first, second) for row in one)
+    assert said[-1].startswith("canvas-*.csv is a file for each lesson")
+    write(tmp_path, [of_canvas("ann", 7)])
+    assert sorted(path.name for path in tmp_path.glob("canvas*")) == [
+        "canvas-export.csv",
+        "canvas.csv",
     ]
 
 
@@ -685,7 +706,7 @@ def test_what_could_not_be_graded_has_no_points_anywhere(tmp_path):
     said = write(tmp_path, [number, of_moodle("bob", 13)])[0]
     assert said == "Could not be graded, so without points in the tables:\n  ann: Not JSON."
     assert table(tmp_path / "moodle.csv")[1][2:3] == [""]
-    assert table(tmp_path / "canvas.csv")[2][5:] == [""]
+    assert not (tmp_path / "canvas.csv").exists()
     assert set(table(tmp_path / "grades.csv", "utf-8-sig")[1][2:-2]) == {""}
 
 

@@ -33,7 +33,7 @@ def write_all(
     feedback.write(grades, students, addresses)
     overview.write(grades / "class.html", students, lessons, addresses, facts or {})
     said = tables.not_graded(students)
-    said += tables.write_canvas(grades / "canvas.csv", students, lessons)
+    said += tables.write_canvas(grades, students, lessons)
     said += tables.write_moodle(grades, students, lessons)
     return said + _write_gradebook(grades / "gradebook.db", students, lessons)
 

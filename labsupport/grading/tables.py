@@ -15,6 +15,7 @@ from labsupport.grading.records import Result
 Students = Mapping[str, Sequence[Result]]
 Lessons = Mapping[str, Mapping[str, int]]  # points of each exercise, by lesson
 NAMED = 20  # of those who could not be graded, on the terminal
+CANVAS_HEADER = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 MOODLE_HEADER = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)"]
 
 
@@ -50,10 +51,12 @@ def write_grades(path: Path, students: Students, lessons: Lessons) -> None:
     put(path, _csv(rows), bom=True)
 
 
-def write_canvas(path: Path, students: Students, lessons: Lessons) -> list[str]:
-    """A file for Canvas: Grades, Import. Returns sentences about who is not in it.
+def write_canvas(folder: Path, students: Students, lessons: Lessons) -> list[str]:
+    """Files for Canvas: Grades, Import; one for each lesson, where there are several.
 
-    Canvas finds a student by `ID`, which is in the names of the files that it exports.
+    Returns sentences about who is not in them. Canvas finds a student by `ID`, which is in the
+    names of the files that it exports. An empty cell would clear a grade that is there already, so
+    there is none: in a lesson's file is who has points in it.
     """
     ids = {
         student: {r.ids["canvas_user_id"] for r in results if r.ids.get("canvas_user_id")}
@@ -65,22 +68,39 @@ def write_canvas(path: Path, students: Students, lessons: Lessons) -> list[str]:
         for student, own in ids.items()
         if len(own) == 1 and counts[next(iter(own))] == 1 and re.fullmatch("[1-9][0-9]{0,18}", *own)
     }
-    why = "Canvas says nothing of who they are"
-    if not sure:
-        path.unlink(missing_ok=True)
-        return _left_out(path, students, set(), why) if counts else []
-    empty = [""] * 3
-    names = [f"{lesson_title(lesson)}" for lesson in lessons]
-    rows = [
-        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *map(cell, names)],
-        ["Points Possible", "", *empty, *[sum(points.values()) for points in lessons.values()]],
-    ]
-    for student, number in sure.items():
-        own = {r.lesson: _points(r) for r in students[student]}
-        points = [own.get(lesson, "") for lesson in lessons]
-        rows.append([_canvas_name(students[student], number), number, *empty, *points])
-    put(path, _csv(rows))
-    return _left_out(path, students, set(sure), why)
+    graded = {
+        lesson: {
+            student: result
+            for student in sure
+            for result in students[student]
+            if result.lesson == lesson and result.status == "graded"
+        }
+        for lesson in lessons
+    }
+    found = {lesson: own for lesson, own in graded.items() if own}
+    path = _put_each(
+        folder,
+        "canvas",
+        {
+            lesson: [
+                [*CANVAS_HEADER, cell(lesson_title(lesson))],
+                ["Points Possible", "", "", "", "", sum(lessons[lesson].values())],
+                *[
+                    [_canvas_name(students[one], sure[one]), sure[one], "", "", "", result.points]
+                    for one, result in own.items()
+                ],
+            ]
+            for lesson, own in found.items()
+        },
+        CANVAS_HEADER,
+    )
+    said = _left_out(path, students, set(sure), "Canvas says nothing of who they are")
+    if len(found) > 1:
+        said.append(
+            f"{path.name} is a file for each lesson, since an empty cell would clear a grade that "
+            "is in Canvas already."
+        )
+    return said if counts else []
 
 
 def _canvas_name(results: Sequence[Result], number: str) -> str:
@@ -109,23 +129,27 @@ def write_moodle(folder: Path, students: Students, lessons: Lessons) -> list[str
         if own:
             found[lesson] = own
             matched |= {(student, lesson) for student, _ in own.values()}
-    files = safe_names(f"moodle-{lesson}" for lesson in found)
-    wanted = {"moodle.csv"} if len(found) == 1 else {f"{name}.csv" for name in files.values()}
-    for old in folder.glob("moodle*.csv"):
-        if old.name not in wanted and _is_worksheet_of_ours(old):
-            old.unlink()
-    path = folder / ("moodle-*.csv" if len(found) > 1 else "moodle.csv")
-    for lesson, own in found.items():
-        most = sum(lessons[lesson].values())
-        rows = [
-            MOODLE_HEADER,
-            *[
-                [f"Participant {n}", cell(r.ids.get("name", student)), _points(r), most, "-"]
-                for n, (student, r) in sorted(own.items(), key=lambda item: int(item[0]))
-            ],
-        ]
-        name = "moodle" if len(found) == 1 else files[f"moodle-{lesson}"]
-        put(folder / f"{name}.csv", _csv(rows))
+    path = _put_each(
+        folder,
+        "moodle",
+        {
+            lesson: [
+                MOODLE_HEADER,
+                *[
+                    [
+                        f"Participant {n}",
+                        cell(r.ids.get("name", student)),
+                        _points(r),
+                        sum(lessons[lesson].values()),
+                        "-",
+                    ]
+                    for n, (student, r) in sorted(own.items(), key=lambda item: int(item[0]))
+                ],
+            ]
+            for lesson, own in found.items()
+        },
+        MOODLE_HEADER,
+    )
     if not found and not any(
         r.ids.get("moodle_participant") for own in students.values() for r in own
     ):
@@ -172,13 +196,32 @@ def _which(result: Result, results: Sequence[Result]) -> str:
     return f", {one_line(result.lesson or result.source, 80)}" if len(results) > 1 else ""
 
 
-def _is_worksheet_of_ours(path: Path) -> bool:
-    """Moodle's own worksheets have more columns; an instructor may keep one here."""
-    header = _csv([MOODLE_HEADER]).encode()
+def _put_each(folder: Path, kind: str, tables: Mapping[str, list], header: list[str]) -> Path:
+    """Write the table of each lesson, and take away older ones of ours. Returns what to call them.
+
+    header: how the first line of each begins.
+    """
+    files = safe_names(f"{kind}-{lesson}" for lesson in tables)
+    names = {lesson: f"{files[f'{kind}-{lesson}']}.csv" for lesson in tables}
+    if len(tables) == 1:
+        names = {lesson: f"{kind}.csv" for lesson in tables}
+    for old in folder.glob(f"{kind}*.csv"):
+        if old.name not in names.values() and _is_ours(old, kind, header):
+            old.unlink()
+    for lesson, rows in tables.items():
+        put(folder / names[lesson], _csv(rows))
+    return folder / (f"{kind}-*.csv" if len(tables) > 1 else f"{kind}.csv")
+
+
+def _is_ours(path: Path, kind: str, header: list[str]) -> bool:
+    """The platforms' own tables have more columns; an instructor may keep one here."""
     if path.is_symlink() or not path.is_file():
         return False
-    with open(path, "rb") as file:
-        return file.read(len(header)) == header
+    with open(path, encoding="utf-8", errors="replace", newline="") as file:
+        first = next(csv.reader([file.readline(10_000)]), [])
+    most = len(header) + (kind == "canvas")
+    # An earlier version wrote all lessons into canvas.csv.
+    return first[: len(header)] == header and (len(first) <= most or path.name == "canvas.csv")
 
 
 def _left_out(path: Path, students: Students, there: set[str], why: str) -> list[str]:
