@@ -134,6 +134,14 @@ def its_call(part):
     return next(node for node in part.node if "PartitionedCall" in node.op)
 
 
+def knowing(part):
+    """A graph with the functions of a GraphDef."""
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(tf.GraphDef(library=part.library), name="")
+    return graph
+
+
 def test_a_function_that_calls_itself_ends():
     part = a_graph_with_a_function()
     call = its_call(part)
@@ -145,9 +153,7 @@ def test_a_function_that_calls_itself_ends():
         node.attr["Tin"].list.type.extend(arg.type for arg in itself.signature.input_arg)
         node.attr["Tout"].list.type.extend(arg.type for arg in itself.signature.output_arg)
         node.input.extend(arg.name for arg in itself.signature.input_arg)
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.import_graph_def(tf.GraphDef(library=part.library), name="")
+    graph = knowing(part)
     with pytest.raises(ValueError, match="too large"):
         inlined(part.node, functions, graph, most=2000)
 
@@ -156,8 +162,9 @@ def test_a_call_with_too_few_inputs_is_refused():
     part = a_graph_with_a_function()
     del its_call(part).input[-1]
     functions = {one.signature.name: one for one in part.library.function}
+    graph = knowing(part)
     with pytest.raises(ValueError, match="other inputs"):
-        inlined(part.node, functions, tf.Graph(), most=2000)
+        inlined(part.node, functions, graph, most=2000)
 
 
 # ---------------------------------------------------------------- graded

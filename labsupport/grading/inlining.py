@@ -27,6 +27,7 @@ def inlined(nodes: Any, functions: Mapping[str, Any], graph: Any, most: int) -> 
     are more than `most` nodes then.
     """
     done: list[Any] = []
+    bodies: dict[str, tuple[Any, dict[str, str]]] = {}
     todo = [(node, 0) for node in reversed(nodes)]
     while todo:
         node, depth = todo.pop()
@@ -34,7 +35,11 @@ def inlined(nodes: Any, functions: Mapping[str, Any], graph: Any, most: int) -> 
         if function is None or function.signature.attr or depth == MAX_DEPTH:
             done.append(node)
         else:
-            todo += [(one, depth + 1) for one in reversed(_body(node, function, graph))]
+            name = function.signature.name
+            if name not in bodies:
+                with graph.as_default():
+                    bodies[name] = function_def_to_graph_def(function)
+            todo += [(one, depth + 1) for one in reversed(_body(node, function, *bodies[name]))]
         if len(done) + len(todo) > most:
             raise ValueError("The functions in the graph are too large.")
     return done
@@ -45,15 +50,16 @@ def call_of(name: str) -> str:
     return name.partition(INSIDE)[0]
 
 
-def _body(call: Any, function: Any, graph: Any) -> list[Any]:
-    """The nodes that take the place of a call."""
+def _body(call: Any, function: Any, body: Any, flat: Mapping[str, str]) -> list[Any]:
+    """The nodes that take the place of a call.
+
+    body, flat: what `function_def_to_graph_def` makes of the function.
+    """
     wanted = function.signature.input_arg
     data = [source for source in call.input if not source.startswith("^")]
     waits = [source for source in call.input if source.startswith("^")]
     if len(data) != len(wanted):
         raise ValueError("A function is called with other inputs than it takes.")
-    with graph.as_default():
-        body, flat = function_def_to_graph_def(function)
     given = {arg.name: source for arg, source in zip(wanted, data, strict=True)}
     prefix = call.name + INSIDE
 
