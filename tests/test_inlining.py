@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from grading_tools import graded, open_box, points, told
 
-from labsupport import exercises
+from labsupport import exercises, keys
 from labsupport.exercises.tf_gradients import Way
 from labsupport.grading import sandbox
 from labsupport.grading.inlining import call_of, inlined
 from labsupport.grading.mirror import Mirror, call_function
+from labsupport.judge import judge
+from labsupport.observe import observe
 from labsupport.tf1 import tf
 
 FIVE = "05_batch_norm_from_tf_ops"
@@ -248,3 +250,66 @@ def test_a_gradient_that_is_stopped_in_a_function_is_seen(box):
 def test_a_gradient_of_its_own_in_a_function_is_said_to_be_too_much(box):
     result = graded(box, FIVE, START + OWN_GRADIENT + WITH_HELPER, limits=sandbox.Limits())
     assert "too much at once" in told(result), told(result)
+
+
+IN_PLACE = """\
+LOOP
+def batch_norm_in_place(x, training, momentum, eps):
+    layer = tf.layers.BatchNormalization(momentum=momentum, epsilon=eps)
+    y = layer(x, training=training)
+    with tf.control_dependencies(layer.updates):
+        return looped(y)
+"""
+LOOPS = {
+    "rows": "return tf.map_fn(lambda row: 1.0 * row, y)",
+    "calls of Python": "for _ in tf.range(2):\n"
+    "        y += tf.numpy_function(lambda: np.float32(0), [], tf.float32)\n    return y",
+}
+
+
+@pytest.mark.parametrize("what", LOOPS)
+def test_a_loop_in_a_function_has_its_gradient(box, what):
+    loop = f"@tf.function\ndef looped(y):\n    {LOOPS[what]}\n"
+    answer = "import numpy as np\n" + IN_PLACE.replace("LOOP", loop)
+    result = graded(box, "06_update_ops", answer, limits=sandbox.Limits())
+    assert points(result, "uo-in-place") == exercises.find("uo-in-place").points, told(result)
+
+
+PYTHON_IN_A_BRANCH = """\
+import numpy as np
+
+def scale(x, largest, training):
+    def train():
+        new = tf.py_func(lambda x, old: np.float32(max(x.max(), old)), [x, largest], tf.float32)
+        return tf.assign(largest, tf.reshape(new, []))
+    branches = [largest.read_value, train]
+    return x / tf.switch_case(tf.cast(training, tf.int32), branches)
+"""
+
+
+def test_python_is_called_from_a_branch_that_is_a_function(box):
+    result = graded(box, "04_control_dependencies", PYTHON_IN_A_BRANCH, limits=sandbox.Limits())
+    assert points(result, "cd-cond") == exercises.find("cd-cond").points, told(result)
+
+
+NETWORK = """\
+@tf.function
+def positive(h):
+    return tf.maximum(h, 0.0)
+
+def build_network(x, training, rate):
+    h = x
+    for _ in range(2):
+        h = tf.layers.dropout(positive(tf.layers.dense(h, 300)), rate, training=training)
+    return tf.layers.dense(h, 1)
+"""
+
+
+def test_a_network_with_a_function_in_it_is_right_in_check_too():
+    names = {"tf": tf}
+    exec(NETWORK, names)
+    exercise = exercises.find("dr-network")
+    cases = exercise.visible_cases()
+    seen = observe(exercise, names["build_network"], cases)
+    verdict = judge(exercise, cases, keys.load(exercise.id), seen)
+    assert verdict.points == exercise.points, verdict

@@ -291,6 +291,17 @@ def test_the_session_that_is_given_is_the_default_one(box):
     assert points(result, "dr-evaluate") == exercises.find("dr-evaluate").points
 
 
+def test_keras_runs_its_functions_in_the_session_that_is_given(box):
+    body = "    predict = tf.keras.backend.function([x, training], [prediction])\n"
+    body += "    (y,) = predict([x_test, False])\n"
+    start, end = (
+        OWN_SESSION.split("    with tf.Session")[0],
+        OWN_SESSION.rpartition("    return")[2],
+    )
+    result = graded(box, "09_dropout_regression", f"{start}{body}    return{end}")
+    assert points(result, "dr-evaluate") == exercises.find("dr-evaluate").points, told(result)
+
+
 # ---------------------------------------------------------------- gradients of the answer's own
 
 FIVE = "05_batch_norm_from_tf_ops"

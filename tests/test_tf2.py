@@ -68,3 +68,29 @@ print(bool(max(apart) < 1e-5), float(max(apart)))
 def test_the_layer_of_lesson_10_agrees_with_keras():
     out, err = python(AGREEMENT)
     assert out.startswith("True"), (out, err[-2000:])
+
+
+EAGERLY = """
+from labsupport import exercises, keys
+from labsupport.grading import program
+from labsupport.judge import judge
+from labsupport.observe import observe
+names = {}
+for cell in program.solved("10_today").cells:
+    if cell.kind == "setup" or cell.name == "k-train-step":
+        exec(cell.source, names)
+tf, right = names["tf"], names["train_step"]
+exercise = exercises.find("k-train-step")
+def points(answer):
+    cases = exercise.visible_cases()
+    seen = observe(exercise, answer, cases)
+    return judge(exercise, cases, keys.load(exercise.id), seen).points
+tf.config.run_functions_eagerly(True)
+wrong = points(lambda *given: float(right(*given).numpy()))
+print(points(right) == exercise.points, wrong < exercise.points, tf.config.functions_run_eagerly())
+"""
+
+
+def test_functions_are_compiled_even_where_they_run_eagerly_for_debugging():
+    out, err = python(EAGERLY)
+    assert out.strip().endswith("True True True"), (out, err[-2000:])

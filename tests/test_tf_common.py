@@ -70,6 +70,10 @@ REFUSED = {
         lambda t, x, count, flag: sys.modules["tensorflow"].assign(count, 1.0),
         "This `tf` is TensorFlow 2, which has no `assign`",
     ),
+    "a name that there is not": (
+        lambda t, x, count, flag: t.tf.train.GradientDescent(0.1),
+        "There is no `tf.train.GradientDescent`.",
+    ),
     "eager habits": (lambda t, x, count, flag: x.numpy(), "no `.numpy()`"),
     "nobody feeds": (lambda t, x, count, flag: t.unfed("z") + 1.0, "placeholder `z`"),
     "no value": (

@@ -85,6 +85,9 @@ class _Wired:
     def __init__(self, t: Trial, answer: Any, x: Any, training: Any, y: Any):
         self.t, self.answer, self.x, self.training, self.y = t, answer, x, training, y
         self.weights = _six(t)
+        # Before anything runs: where y comes out of a function, they change what calls it.
+        self.gradients = t.gradients(answer, y, self.weights) if self.weights else {}
+        self.no_gradient = t.no_gradient
         self.start = t.value(self.weights) if self.weights else {}
         self.sign = 1.0  # what has to be undone before anything else can be seen
 
@@ -246,10 +249,9 @@ class _Wired:
         weights = {n: draw.uniform(0.5, 1.5, shape) for n, shape in shapes.items()}
         weights |= {n: weights[n] / shapes[n][0] for n in ("k1", "k2", "k3")}
         self.put(weights)
-        some = self.t.gradients(self.answer, self.y, self.weights)
         feed = {self.x: np.ones((4, 1)), self.training: True}
-        found = self.t.attempt({"y": self.y, **some}, feed)
-        failed = found if isinstance(found, Odd) else self.t.no_gradient
+        found = self.t.attempt({"y": self.y, **self.gradients}, feed)
+        failed = found if isinstance(found, Odd) else self.no_gradient
         if failed:
             return f"without gradients that could be computed. {failed}".rstrip(".")
         given = {n: np.sum(weights[n] * found[n]) if n in found else 0.0 for n in weights}

@@ -410,6 +410,9 @@ def _about_building(error: Exception) -> str | None:
 
 
 def _about_names(text: str) -> str | None:
+    part = re.search(r"module 'tensorflow\._api\.v2\.compat\.v1([\w.]*)'.* attribute '(\w+)'", text)
+    if part:
+        return f"There is no `tf{part[1]}.{part[2]}`."
     if "module 'tensorflow'" in text or "module 'tensorflow._api.v2" in text:
         name = text.rpartition("attribute ")[2].strip("'")
         return (

@@ -111,7 +111,7 @@ class Way:
                     return False
             else:
                 continue
-            if op.type not in ("ReadVariableOp", "IdentityN"):
+            if op.type not in ("Identity", "ReadVariableOp"):
                 written.update(_variables_of(op))
         return self.y.op in depends
 
@@ -135,7 +135,8 @@ def _keeps_gradients(op: Any, last: Any) -> bool:
         return _is_of_moments(op, last)
     usual = op.type in PLAIN and "_gradient_op_type" not in op.node_def.attr
     kind = op.outputs[0].dtype
-    return usual and (kind.is_floating or op.type == "Switch" and kind.name == "resource")
+    handed_on = op.type in ("Identity", "Switch") and kind.name == "resource"
+    return usual and (kind.is_floating or handed_on)
 
 
 def _variables_of(op: Any) -> list[Any]:

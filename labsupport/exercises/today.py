@@ -52,6 +52,21 @@ def _plain_words() -> Iterator[None]:
         raise plainer.with_traceback(error.__traceback__) from None
 
 
+def _compiled(tf: Any, do: Any) -> Any:
+    """`tf.function`, even after `tf.config.run_functions_eagerly(True)`, a help when debugging."""
+    made = tf.function(do, autograph=False)
+
+    def run(*arguments: Any) -> Any:
+        before = tf.config.functions_run_eagerly()
+        tf.config.run_functions_eagerly(False)
+        try:
+            return made(*arguments)
+        finally:
+            tf.config.run_functions_eagerly(before)
+
+    return run
+
+
 # ---------------------------------------------------------------- k-train-step
 
 #: What a step stops with, and what that says of it: seen in every case, so it can be named.
@@ -117,7 +132,7 @@ def _step_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         return call(answer, model, optimizer, images, labels, name="train_step", names=names)
 
     if inputs["mode"] == "compiled":
-        step = tf.function(step, autograph=False)
+        step = _compiled(tf, step)
     losses = []
     for i in range(1, inputs["steps"] + 1):
         batch = tf.constant(inputs[f"x{i}"]), tf.constant(inputs[f"y{i}"])
@@ -477,7 +492,7 @@ def _layer_found(layer: Any, x: list[Any], inputs: Mapping[str, Any]) -> dict[st
         found["bare"] = layer(x[1])
         found["alone"] = layer(x[0][:1], training=False)
     elif mode == "compiled":
-        step = tf.function(lambda batch: layer(batch, training=True), autograph=False)
+        step = _compiled(tf, lambda batch: layer(batch, training=True))
         found["out"] = [_numpy(step(one)) for one in x][-1]
         found["after"] = _try(lambda: layer(x[0], training=False))
     else:

@@ -60,36 +60,31 @@ def _body(call: Any, function: Any, body: Any, flat: Mapping[str, str]) -> list[
     waits = [source for source in call.input if source.startswith("^")]
     if len(data) != len(wanted):
         raise ValueError("A function is called with other inputs than it takes.")
-    given = {arg.name: source for arg, source in zip(wanted, data, strict=True)}
     prefix = call.name + INSIDE
+    # A call does nothing before what it waits for, and nothing in a branch that is not taken.
+    given, made = {}, []
+    for arg, source in zip(wanted, data, strict=True):
+        node = NodeDef(name=f"{prefix}{arg.name}", op="Identity", input=[source, *waits])
+        node.attr["T"].type = arg.type
+        given[arg.name] = node.name
+        made.append(node)
+    start = [f"^{name}" for name in given.values()] or waits
 
     def there(source: str) -> str:
         mark, bare = ("^", source[1:]) if source.startswith("^") else ("", source)
-        name = bare.partition(":")[0]
-        if name not in given:
-            return mark + prefix + bare
-        return f"^{given[name].partition(':')[0]}" if mark else given[name]
+        return mark + prefix + bare
 
-    # A call does nothing without all of its inputs, in the branch of a `tf.cond` that is not taken.
-    ready = _passing_on(prefix + "ready", data, wanted, waits)
-    made = [ready]
     for node in body.node[len(wanted) :]:
         copy = NodeDef()
         copy.CopyFrom(node)
         copy.name = prefix + node.name
-        copy.input[:] = [*map(there, node.input), f"^{ready.name}"]
+        copy.input[:] = [*map(there, node.input)] or start
         copy.attr.pop("_class", None)  # where to place it: nothing to choose here
         made.append(copy)
     gives = function.signature.output_arg
-    found = [there(flat[function.ret[arg.name]]) for arg in gives]
-    done = [f"^{prefix}{name}" for name in function.control_ret.values()]
-    return [*made, _passing_on(call.name, found, gives, [*done, f"^{ready.name}"])]
-
-
-def _passing_on(name: str, data: list[str], kinds: Any, waits: list[str]) -> Any:
-    """A node that passes on what it is given, of the kinds of a function's arguments."""
-    node = NodeDef(name=name, op="IdentityN" if data else "NoOp")
-    node.input[:] = [*data, *waits]
-    if data:
-        node.attr["T"].list.type.extend(kind.type for kind in kinds)
-    return node
+    last = NodeDef(name=call.name, op="IdentityN" if gives else "NoOp")
+    last.input[:] = [there(flat[function.ret[arg.name]]) for arg in gives]
+    last.input.extend([*(f"^{prefix}{name}" for name in function.control_ret.values()), *start])
+    if gives:
+        last.attr["T"].list.type.extend(arg.type for arg in gives)
+    return [*made, last]

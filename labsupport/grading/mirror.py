@@ -154,12 +154,6 @@ class Mirror:
         earlier: dict[str, Any] = {}
         waits = []
         for node in part.node:
-            if node.op in CALLS_PYTHON:
-                if node.op == "EagerPyFunc":
-                    node.op = "PyFunc"
-                    node.attr.pop("is_async", None)
-                    node.attr["_gradient_op_type"].s = b"over there"  # and not: none
-                node.attr["token"].s = self._stand_in_for(node.attr["token"].s.decode()).encode()
             for source in [s for s in node.input if _operation(s) not in names]:
                 if source.startswith("^"):
                     node.input.remove(source)
@@ -175,6 +169,7 @@ class Mirror:
     def _take_functions(self, part: Any) -> None:
         """Add the functions of a GraphDef, and put what they do in the place of their calls."""
         new = part.library.function
+        self._call_there([*part.node, *(node for one in new for node in one.node_def)])
         if new:
             self._known_functions.update(one.signature.name for one in new)
             self._functions_taken.update({one.signature.name: one for one in new})
@@ -185,6 +180,16 @@ class Mirror:
             part.node.extend(nodes)
             part.ClearField("library")
             self._inside += [node.name for node in nodes if call_of(node.name) != node.name]
+
+    def _call_there(self, nodes: list[Any]) -> None:
+        """Make calls of the other side's Python functions of those among nodes that call Python."""
+        for node in nodes:
+            if node.op in CALLS_PYTHON:
+                if node.op == "EagerPyFunc":
+                    node.op = "PyFunc"
+                    node.attr.pop("is_async", None)
+                    node.attr["_gradient_op_type"].s = b"over there"  # and not: none
+                node.attr["token"].s = self._stand_in_for(node.attr["token"].s.decode()).encode()
 
     def _wait(self, name: str, source: str) -> None:
         operation = self.graph.get_operation_by_name(name)
@@ -320,6 +325,15 @@ class DistantSession(Session):
         fetches = [tensor.name for tensor in fetch_list]
         feeds = [[key.deref().name, np.asarray(value)] for key, value in feed_dict.items()]
         return self._ask(targets, fetches, feeds)
+
+    def _make_callable_from_options(self, options):  # Keras's functions use it
+        targets, fetches, given = list(options.target), list(options.fetch), list(options.feed)
+
+        def run(*values, run_metadata=None):
+            feeds = [[n, np.asarray(value)] for n, value in zip(given, values, strict=True)]
+            return self._ask(targets, fetches, feeds)
+
+        return run
 
     def __enter__(self):  # nor may one that is the default one already, in a single process
         raise RuntimeError("This session is the default one already: use it without `with`.")
