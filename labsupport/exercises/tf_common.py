@@ -304,19 +304,21 @@ class Trial:
 
 
 def _has_gradients(y: Any) -> bool:
-    """Whether this process knows a gradient of every operation that y is computed from."""
+    """Whether this process knows what gradients of their own the operations before y bring."""
     from tensorflow.python.framework.ops import get_gradient_function
 
     seen, todo = set(), [y.op]
-    try:
-        while todo:
-            op = todo.pop()
-            if op not in seen:
-                seen.add(op)
+    while todo:
+        op = todo.pop()
+        if op in seen:
+            continue
+        seen.add(op)
+        todo += [tensor.op for tensor in op.inputs]
+        if "_gradient_op_type" in op.node_def.attr:
+            try:
                 get_gradient_function(op)
-                todo += [tensor.op for tensor in op.inputs]
-    except LookupError:
-        return False
+            except LookupError:
+                return False
     return True
 
 

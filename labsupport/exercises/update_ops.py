@@ -382,7 +382,8 @@ def _learn(
     found = t.attempt(some, {training: True}) if some else {}
     failed = _failure(found)
     if not some:
-        failed = Odd(f"unknown: y has no gradient for {' and '.join(ends)}")
+        why = t.no_gradient or f"y has no gradient for {' and '.join(ends)}"
+        failed = Odd(f"unknown: {why}")
     missing = Odd(t.no_gradient or NO_GRADIENT)
     values = dict.fromkeys(LEARNED, failed or missing)
     if not failed:
