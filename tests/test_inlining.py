@@ -104,6 +104,25 @@ def test_all_that_a_function_does_is_done_before_its_output_is_there():
         assert session.run("v/Read/ReadVariableOp:0") == pytest.approx(X.mean())
 
 
+def test_a_function_without_outputs_does_what_it_does():
+    v = []
+
+    @tf.function
+    def moves(x):
+        v[0].assign_add(tf.reduce_mean(x))
+
+    def build(x):
+        v.append(tf.Variable(0.0, name="v"))
+        moves(x)
+        return next(op for op in x.graph.get_operations() if "PartitionedCall" in op.type)
+
+    call, x, graph = carried(build)
+    with tf.Session(graph=graph) as session:
+        session.run(graph.get_operation_by_name("v/Assign"))
+        session.run(call, {x: X})
+        assert session.run("v/Read/ReadVariableOp:0") == pytest.approx(X.mean())
+
+
 @pytest.mark.parametrize("taken", [True, False])
 def test_a_function_in_a_branch_runs_if_the_branch_is_taken(taken):
     runs = []

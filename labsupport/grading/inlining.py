@@ -62,13 +62,12 @@ def _body(call: Any, function: Any, body: Any, flat: Mapping[str, str]) -> list[
         raise ValueError("A function is called with other inputs than it takes.")
     prefix = call.name + INSIDE
     # A call does nothing before what it waits for, and nothing in a branch that is not taken.
-    given, made = {}, []
+    made = []
     for arg, source in zip(wanted, data, strict=True):
         node = NodeDef(name=f"{prefix}{arg.name}", op="Identity", input=[source, *waits])
         node.attr["T"].type = arg.type
-        given[arg.name] = node.name
         made.append(node)
-    start = [f"^{name}" for name in given.values()] or waits
+    start = [f"^{node.name}" for node in made] or waits
 
     def there(source: str) -> str:
         mark, bare = ("^", source[1:]) if source.startswith("^") else ("", source)
