@@ -246,7 +246,11 @@ def test_a_demo_is_run_if_an_answer_uses_what_it_defines():
     program = sent(cells)
     (demo,) = sources(program, "added")
     assert "def spread_of_each_layer" in demo
-    assert any("only it gives `spread_of_each_layer`, which" in said for said in program.remarks)
+    (said,) = program.remarks
+    assert said.endswith("only it gives `spread_of_each_layer`, which an answer uses.")
+    stray = DENSE.replace("return x", "return x_in")
+    stray = sent(with_source(cells_of(), "answer-bn-dense", stray))
+    assert stray.remarks[0].endswith("Does the answer have an argument for that, of another name?")
     through = [*with_source(cells, "answer-bn-dense", DENSE.replace("return x", "return mine(x)"))]
     mine = StudentCell("def mine(x): return spread_of_each_layer(x)", "mine", "", 90)
     assert sources(sent([*through, mine]), "added") == [demo, mine.source]

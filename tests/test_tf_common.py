@@ -39,8 +39,10 @@ def said(build, run=True):
 REFUSED = {
     "None": (lambda t, x, count, flag: None, "returns None. Is a `return` missing?"),
     "a list": (lambda t, x, count, flag: [x], "a list of 1"),
-    "a name": (lambda t, x, count, flag: "x:0", "not its name"),
-    "an array": (lambda t, x, count, flag: np.ones(3), "an array of shape (3,)"),
+    "a name": (lambda t, x, count, flag: "x:0", "not the name"),
+    "a dict": (lambda t, x, count, flag: {"x": x}, "it returns a dict."),
+    "a function": (lambda t, x, count, flag: print, "it returns a function."),
+    "an array": (lambda t, x, count, flag: np.ones(3), "(3,), which has its value already"),
     "NumPy on a tensor": (lambda t, x, count, flag: np.sqrt(x), "NumPy cannot compute"),
     "a Python if": (lambda t, x, count, flag: x if flag else count, "Python's `if`"),
     "a loop": (lambda t, x, count, flag: [row for row in x], "looped over"),

@@ -267,10 +267,15 @@ def test_long_lists_of_numbers_cross():
 
 
 def test_dictionaries_and_words_of_other_kinds_cross():
-    from collections import Counter, OrderedDict, defaultdict
+    from collections import ChainMap, Counter, OrderedDict, defaultdict
+    from types import MappingProxyType
 
     found = over_the_wire([OrderedDict(a=1), defaultdict(int, a=1), Counter("a"), np.str_("a")])
     assert found == [{"a": 1}, {"a": 1}, {"a": 1}, "a"] and type(found[3]) is str
+    assert over_the_wire([MappingProxyType({"a": 1}), ChainMap({"b": 2}, {"a": 1})]) == [
+        {"a": 1},
+        {"a": 1, "b": 2},
+    ]
 
 
 def test_a_list_in_itself_is_malformed():

@@ -329,10 +329,12 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _updates(t: Trial, updates: Any) -> list[Any]:
     """What may be returned as updates: one op, or a list of them."""
-    found = list(updates) if isinstance(updates, (list, tuple)) else [updates]
-    if not found:
+    what = "`updates`, a list of ops"
+    if not isinstance(updates, (list, tuple)):
+        return [t.fetchable(updates, what)]
+    if not updates:
         raise Unusable("`updates` is an empty list: there is nothing in it to run.")
-    return [t.fetchable(one, "`updates`, a list of ops") for one in found]
+    return [t.fetchable(one, what, there="in it is") for one in updates]
 
 
 TRAIN = Exercise(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +99,11 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         return {**found, "statistics": _joined(after), "link": link}
 
 
-def _one_or_several(t: Trial, step: Any) -> Any:
-    """What can be run: an operation, a tensor, or a list of such, the empty UPDATE_OPS too."""
+def _one_or_several(t: Trial, step: Any) -> list[Any]:
+    """What can be run: an operation, a tensor, or several, and UPDATE_OPS that may be empty."""
     if isinstance(step, (list, tuple)):
-        if not step:
-            return []
-        wanted = [one for one in step if one is not None and one not in ([], ())]
-        if wanted:
-            return [_one_or_several(t, one) for one in wanted]
-    return t.fetchable(step, "the operation that is run at every step")
+        step = [one for one in step if one is not None] or step
+    return t.fetchables(step, "the operation that is run at every step")
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:
@@ -122,26 +118,21 @@ def _link(tf: Any, step: Any, updates: list[Any]) -> str:
         return "the step runs the updates, and yet they change nothing"
     if wanted & reached:
         return "the step runs only some of the update operations"
-    waiting = {op.name for op in tf.get_default_graph().get_operations() if wanted & _needed(op)}
+    waiting = {op.name for op in tf.get_default_graph().get_operations() if wanted & _needed([op])}
     if waiting - wanted:
         return "something waits for the update operations, but the step does not need it"
     return "nothing waits for the update operations"
 
 
-def _needed(fetch: Any) -> set[str]:
-    """Names of every operation that runs when `fetch` is run."""
-    todo = list(fetch) if isinstance(fetch, (list, tuple)) else [fetch]
+def _needed(fetches: Iterable[Any]) -> set[str]:
+    """Names of every operation that runs when these are run."""
+    todo = [getattr(one, "op", one) for one in fetches]
     seen: set[str] = set()
     while todo:
-        item = todo.pop()
-        if isinstance(item, (list, tuple)):
-            todo += item
-            continue
-        op = getattr(item, "op", item)
-        if not hasattr(op, "control_inputs") or op.name in seen:
-            continue
-        seen.add(op.name)
-        todo += [*op.control_inputs, *(tensor.op for tensor in op.inputs)]
+        op = todo.pop()
+        if op.name not in seen:
+            seen.add(op.name)
+            todo += [*op.control_inputs, *(tensor.op for tensor in op.inputs)]
     return seen
 
 
@@ -634,6 +625,8 @@ def _restore_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             update = _updating(t, inputs)
             update("x1")
             _call(save, t.session, path, "save_network")
+            if not list(Path(folder).glob("network*")):
+                raise Unusable("`save_network` leaves no file whose name begins as `path` does.")
             if inputs["earlier"]:
                 update("x2")
                 _call(save, t.session, path + "-later", "save_network")

@@ -143,34 +143,53 @@ class Trial:
         with building(self.tf, may_run):
             return call(answer, *arguments, name=name)
 
-    def fetchable(self, value: Any, what: str, operations: bool = True) -> Any:
+    def fetchables(self, value: Any, what: str) -> list[Any]:
+        """What `run` can fetch in a value and in the lists, tuples and dicts that it is made of.
+
+        what: as in `fetchable`. Raises Unusable for everything else.
+        """
+        return self._fetchables(value, what, "it returns")
+
+    def _fetchables(self, value: Any, what: str, there: str) -> list[Any]:
+        if isinstance(value, Mapping):
+            value = list(value.values())
+        if not isinstance(value, (list, tuple)):
+            return [self.fetchable(value, what, there=there)]
+        return [found for one in value for found in self._fetchables(one, what, "in it is")]
+
+    def fetchable(
+        self, value: Any, what: str, operations: bool = True, there: str = "it returns"
+    ) -> Any:
         """What `run` can fetch: a tensor of this graph, or (if allowed) an operation or variable.
 
-        what: completes "It should return …". Raises Unusable for everything else.
+        what: completes "It should return …". there: how the value came. Raises Unusable for
+        everything else.
         """
         wanted = f"It should return {what}"
         if isinstance(value, (list, tuple)):
-            raise Unusable(f"{wanted}; it returns a {type(value).__name__} of {len(value)}.")
+            raise Unusable(f"{wanted}; {there} a {type(value).__name__} of {len(value)}.")
         if value is None:
-            raise Unusable(f"{wanted}; it returns None. Is a `return` missing?")
+            raise Unusable(f"{wanted}; {there} None. Is a `return` missing?")
         if isinstance(value, (str, bytes)):
-            raise Unusable(f"{wanted}; it returns a string. Return the tensor, not its name.")
+            raise Unusable(f"{wanted}; {there} a string. Return what it names, not the name.")
         if type(value).__name__ == "EagerTensor" or not hasattr(value, "graph"):
+            if not _has_value(value):
+                raise Unusable(f"{wanted}; {there} {_kind(value)}.")
             raise Unusable(
-                f"{wanted}; it returns {_kind(value)}, which has its value already. Something in "
-                "the graph is wanted, that gets a value anew in each `session.run`."
+                f"{wanted}; {there} {_kind(value)}, which has its value already. Something in the "
+                "graph is wanted, that gets a value anew in each `session.run`."
             )
         if value.graph is not self.graph:
             raise Unusable(
-                f"{wanted}; it returns something from another graph. Use what the function is "
-                "given, and make everything else inside the function."
+                f"{wanted}; {there} something from another graph. Use what the function is given, "
+                "and make everything else inside the function."
             )
         try:
             element = self.graph.as_graph_element(value)
         except (TypeError, ValueError):
-            raise Unusable(f"{wanted}; it returns {_kind(value)}.") from None
+            raise Unusable(f"{wanted}; {there} {_kind(value)}.") from None
         if isinstance(element, self.tf.Operation) and not operations:
-            raise Unusable(f"{wanted}; it returns an operation, which has no value.")
+            raise Unusable(f"{wanted}; {there} an operation, which has no value.")
         return value
 
     def gradients(
@@ -191,9 +210,7 @@ class Trial:
             return {n: self.tf.convert_to_tensor(g) for n, g in made if g is not None}
         except Exception as error:  # in an answer's own gradient, too, anything may happen
             said = error.trouble.text if isinstance(error, Elsewhere) else str(error)
-            if (
-                "outputs" in said and "does not exist" in said
-            ):  # of a call, which it has there alone
+            if "outputs" in said and "does not exist" in said:  # of a call, which it has there
                 said = "a tf.custom_gradient and a tf.function are too much at once"
             if "No gradient defined for operation" not in said:
                 self.no_gradient = f"not to be had: {said}"[:200].rstrip(".")
@@ -460,6 +477,10 @@ def line_of(operation: Any) -> str:
         if own:
             return linecache.getline(own[-1][0], own[-1][1]).strip()[:120]
     return ""
+
+
+def _has_value(value: Any) -> bool:
+    return type(value).__name__ == "EagerTensor" or not isinstance(plain(value), str)
 
 
 def _kind(value: Any) -> str:

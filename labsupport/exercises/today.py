@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -260,7 +261,7 @@ def _order(keras: Any, layers: list[Any]) -> dict[str, str]:
         count += isinstance(one, keras.layers.Dense)
         if isinstance(one, keras.layers.BatchNormalization):
             momenta.add(f"{one.momentum:.3g}")
-            if before is not None and before.use_bias and before.activation.__name__ == "linear":
+            if before is not None and before.use_bias and words[-2] == f"dense {before.units}":
                 biases.append(words[-2])
         before = one if isinstance(one, keras.layers.Dense) else None
     return {
@@ -276,13 +277,35 @@ def _word(keras: Any, layer: Any) -> str:
     if isinstance(layer, kinds.ELU):
         return "elu"
     if isinstance(layer, kinds.Activation):
-        return layer.activation.__name__
+        return _name_of(keras, layer.activation)
     if isinstance(layer, kinds.BatchNormalization):
         return "batch norm"
     if isinstance(layer, kinds.Dense):
-        own = layer.activation.__name__
+        own = _name_of(keras, layer.activation)
         return f"dense {layer.units}" + ("" if own == "linear" else f" with {own}")
-    return type(layer).__name__
+    own = isinstance(layer, kinds.Lambda) or not type(layer).__module__.startswith("keras.")
+    return _computed(keras, layer, type(layer).__name__) if own else type(layer).__name__
+
+
+ACTIVATIONS = ("linear", "elu", "relu", "selu", "tanh", "sigmoid", "leaky_relu", "silu", "softplus")
+
+
+def _name_of(keras: Any, activation: Any) -> str:
+    name = getattr(activation, "__name__", type(activation).__name__)
+    keras_own = getattr(activation, "__module__", "").startswith("keras.")
+    return name if keras_own else _computed(keras, activation, name)
+
+
+def _computed(keras: Any, activation: Any, name: str) -> str:
+    """Keras's name of the activation that this computes; name: if it is none of them."""
+    x = np.linspace(-3, 3, 24, dtype=np.float32).reshape(-1, 1)
+    with contextlib.suppress(Exception):
+        y = np.asarray(activation(keras.ops.convert_to_tensor(x)))
+        for known in ACTIVATIONS:
+            wanted = np.asarray(getattr(keras.activations, known)(x))
+            if y.shape == wanted.shape and np.allclose(y, wanted, atol=1e-5):
+                return known
+    return name
 
 
 #: Stands for numbers that would come out otherwise every time.
@@ -311,6 +334,9 @@ def _with_kernels(
         norm.epsilon = 1e-3  # the text leaves it open
         norm.moving_mean.assign(np.zeros(norm.moving_mean.shape))  # they may have been tried out
         norm.moving_variance.assign(np.ones(norm.moving_variance.shape))
+        for variable, start in ((norm.gamma, 1.0), (norm.beta, 0.0)):
+            if variable is not None:
+                variable.assign(np.full(variable.shape, start))
     found = {
         "the output": _through(others, x, training=True)[:3],
         "the moving statistics after a batch": _noted(norms),
@@ -882,7 +908,8 @@ def _convert_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         inputs["layer"], keras.layers.BatchNormalization
     )
     known = KNOWN[layer_class.__name__]
-    strangers = sorted(str(name) for name in found if name not in known)
+    others = {name: value for name, value in found.items() if name not in known}
+    strangers = sorted(str(n) for n, v in others.items() if not _says_nothing(layer_class, n, v))
     given = {name: value for name, value in found.items() if name in known}
     changed = "changed" if settings != inputs["settings"] else "left alone"
     seen = {"unknown": ", ".join(strangers) or "none", "settings": changed}
@@ -905,12 +932,22 @@ def _convert_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-#: Arguments that a conversion may name; `activation` of a linear layer is none.
+#: Arguments in which a conversion may differ from what Keras does by itself.
 KNOWN = {
     "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale"),
     "Dropout": ("rate",),
     "Dense": ("units", "use_bias"),
 }
+
+
+def _says_nothing(layer_class: Any, name: str, value: Any) -> bool:
+    """Whether an argument is a name for the layer, or what Keras does without it."""
+    if name == "name" or (name, value) == ("activation", "linear"):
+        return isinstance(value, str)
+    parameters = inspect.signature(layer_class).parameters
+    default = parameters[name].default if name in parameters else inspect.Parameter.empty
+    plainly = isinstance(value, (str, int, float, type(None))) and type(value) is type(default)
+    return plainly and value == default
 
 
 def _not_given(strangers: list[str], layer_class: Any) -> Odd:

@@ -21,13 +21,6 @@ PRECISION = dict(rtol=1e-3, atol=1e-4)
 LIMIT = 20.0  # the first check may have to wait for TensorFlow
 
 
-def _ops(t: Trial, answer: Any, what: str) -> list[Any]:
-    """What was returned, as a list of things that a session can run, which may be in lists."""
-    if isinstance(answer, (list, tuple)):
-        return [op for one in answer for op in _ops(t, one, what)]
-    return [t.fetchable(answer, what)]
-
-
 def _values(t: Trial, variables: Sequence[Any]) -> np.ndarray:
     """The values of variables, one after the other."""
     return np.concatenate([value.ravel() for value in t.value(list(variables))] or [np.zeros(0)])
@@ -82,7 +75,7 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             updates.insert(-1, t.tf.assign_add(count, 1.0).op)
         optimizer = t.tf.train.GradientDescentOptimizer(inputs["rate"])
         step = t.build(answer, loss, optimizer, name="make_train_op")
-        step = _ops(t, step, "one op that trains and updates")
+        step = t.fetchables(step, "one op that trains and updates")
         start = t.state()
         alone = t.changed_by(lambda: t.run(loss))
         # Only what happens in a step counts below.
@@ -192,7 +185,7 @@ def _which_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         start = t.state()
 
         for asked, which in ((net, ""), (f"gan/{net}", NESTED)):
-            found = _ops(t, t.build(answer, asked, name="updates_of"), "a list of ops")
+            found = t.fetchables(t.build(answer, asked, name="updates_of"), "a list of ops")
             needed = _needed(t, found, fed, xs[asked])
             t.restart()
             t.run(found, {x: fed[x] for x in (xs[asked], *needed)})

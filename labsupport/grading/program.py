@@ -223,12 +223,17 @@ def _with_needed_demos(setup: list[_Cell], cells: list[_Cell], remarks: list[str
             run.append(cell)
         elif cell.number in needed:
             run.append(replace(cell, kind="added"))
-            names = ", ".join(f"`{name[:40]}`" for name in sorted(needed[cell.number])[:5])
-            remarks.append(
-                f"Cell {cell.number} was run too, since only it gives {names}, which an answer "
-                "uses. Does the answer have an argument for that, of another name?"
-            )
+            remarks.append(_why_run(cell, sorted(needed[cell.number])))
     return run
+
+
+def _why_run(demo: _Cell, needed: list[str]) -> str:
+    names = ", ".join(f"`{name[:40]}`" for name in needed[:5])
+    remark = f"Cell {demo.number} was run too, since only it gives {names}, which an answer uses."
+    tools = {found[1] for line in demo.source.splitlines() if (found := DEFINITION.match(line))}
+    if tools.issuperset(needed):
+        return remark
+    return f"{remark} Does the answer have an argument for that, of another name?"
 
 
 def _duplicates(cells: list[_Cell]) -> list[str]:

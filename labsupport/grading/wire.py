@@ -13,13 +13,15 @@ before it is made. What does not fit is `Malformed`, never an allocation.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import socket
 import struct
 import time
-from collections import Counter, OrderedDict, defaultdict
+from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,8 @@ DTYPES = {
 }
 #: Dictionaries that cross as what they are: plain ones.
 DICTIONARIES = (dict, OrderedDict, defaultdict, Counter)
+#: Those of another kind, which cross as plain ones.
+MAPPINGS = (ChainMap, MappingProxyType, UserDict)
 #: From so many items on, a list of numbers crosses as an array.
 LONG = 500
 TROUBLES = ("not attempted", "raised", "slow", "unusable")
@@ -159,6 +163,9 @@ def _encode(value, arrays, used, depth, stand_in):
     inner = (arrays, used, depth + 1, stand_in)
     if kind in DICTIONARIES:
         return {"d": [[_encode(k, *inner), _encode(v, *inner)] for k, v in dict.items(value)]}
+    if kind in MAPPINGS:
+        with contextlib.suppress(Exception):  # they may hold anything
+            return _encode(dict(value), *inner)
     if isinstance(value, str):  # NumPy's too
         return str.__getitem__(value, slice(MAX_TEXT))
     if isinstance(value, (list, tuple)):

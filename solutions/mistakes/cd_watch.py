@@ -28,6 +28,17 @@ def old_value_in_one_run(session, fetch, variable):
 
 
 @mistake(
+    "all-in-one-run",
+    "Old and new value come out of one run, which reads the variable once for both",
+    "What does `session.run([variable, fetch, variable])` give for its first and its last entry?",
+    see="tensorflow/tensorflow#13133",
+)
+def all_in_one_run(session, fetch, variable):
+    before, _, after = session.run([variable, fetch, variable])
+    return after - before
+
+
+@mistake(
     "run-twice",
     "The fetch is run twice, so the variable moves twice",
     "How often does `fetch` appear in your calls of `session.run`?",

@@ -208,3 +208,11 @@ def bias_kept(layer, settings):
     if "out_features" in settings:
         return {"units": settings["out_features"]}
     return right(layer, settings)
+
+
+@variant("with a name, and arguments that say what Keras does anyway")
+def spelled_out(layer, settings):
+    found = right(layer, settings)
+    if "units" in found:
+        return found | dict(name="dense", activation="linear", kernel_initializer="glorot_uniform")
+    return found | dict(name="other", seed=None) if "rate" in found else found

@@ -138,6 +138,20 @@ def elu_in_dense(units, rate):
 
 
 @mistake(
+    "relu",
+    "ReLU stands where `make_network` has ELU",
+    "Which layer follows each batch norm in `make_network`, and which in yours?",
+    see="ReLU, out of habit",
+)
+def relu(units, rate):
+    found = [
+        kinds.Activation("relu") if isinstance(one, kinds.Activation) else one
+        for one in blocks(units)
+    ]
+    return [*found, kinds.Dropout(rate)]
+
+
+@mistake(
     "one-layer",
     "Only the first number in `units` becomes a layer",
     "How many blocks does your list hold for three numbers?",
@@ -169,3 +183,18 @@ def as_model(units, rate):
         model.add(kinds.Activation(keras.activations.elu))
     model.add(kinds.Dropout(rate))
     return model
+
+
+class Elu(kinds.Layer):
+    def call(self, x):
+        return keras.ops.where(x > 0, x, keras.ops.exp(x) - 1)
+
+
+@variant("ELU as a layer of one's own and as a Lambda, and another start for gamma")
+def own_elu(units, rate):
+    found = []
+    for i, size in enumerate(units):
+        norm = kinds.BatchNormalization(momentum=0.9, gamma_initializer="zeros")
+        elu = Elu() if i % 2 else kinds.Lambda(lambda x: keras.activations.elu(x))
+        found += [kinds.Dense(size, use_bias=False), norm, elu]
+    return [*found, kinds.Dropout(rate)]

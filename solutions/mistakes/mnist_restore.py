@@ -138,3 +138,15 @@ def restore_with_its_graph(session, path):  # the copies share their resources w
 
 
 variant("the Saver that was saved with the graph")((save_all, restore_with_its_graph))
+
+
+def save_in_a_folder(session, path):
+    os.makedirs(path)
+    save_all(session, os.path.join(path, "network"))
+
+
+def restore_from_a_folder(session, path):
+    restore_all(session, os.path.join(path, "network"))
+
+
+variant("a folder of its own")((save_in_a_folder, restore_from_a_folder))

@@ -199,3 +199,8 @@ def from_its_graph(loss):
 def momentum_zero(loss):
     with tf.control_dependencies(updates()):
         return tf.train.MomentumOptimizer(0.01, 0.0).minimize(loss)
+
+
+@variant("a dict of ops")
+def named(loss):
+    return {"step": descent().minimize(loss), "updates": updates()}

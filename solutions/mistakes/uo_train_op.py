@@ -198,3 +198,8 @@ def nested(loss, optimizer):
 def returns_the_loss(loss, optimizer):
     with tf.control_dependencies([optimizer.minimize(loss), *updates()]):
         return tf.identity(loss)
+
+
+@variant("a dict of ops")
+def named(loss, optimizer):
+    return {"step": optimizer.minimize(loss), "updates": updates()}
