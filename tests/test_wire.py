@@ -86,14 +86,28 @@ def test_noise_is_refused_or_plain(header, body):
         found = wire.unpack(header, body)
     except wire.Malformed:
         return
-    assert type(found) in (type(None), bool, int, float, str, list, tuple, dict, Odd, np.ndarray)
+    assert type(found) in (
+        type(None),
+        bool,
+        int,
+        float,
+        str,
+        bytes,
+        list,
+        tuple,
+        dict,
+        Odd,
+        np.ndarray,
+    )
 
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=5)
-        | st.dictionaries(st.sampled_from(["a", "d", "l", "t", "o", "n", "r", "h", "c"]), inner)
+        | st.dictionaries(
+            st.sampled_from(["a", "b", "d", "l", "t", "o", "n", "r", "h", "c", "w"]), inner
+        )
     ),
     max_leaves=20,
 )
@@ -276,6 +290,26 @@ def test_dictionaries_and_words_of_other_kinds_cross():
         {"a": 1},
         {"a": 1, "b": 2},
     ]
+
+
+def test_byte_strings_cross():
+    words = np.array([[b"a", "b"], [b"\0", b""]], dtype=object)
+    found = over_the_wire([b"\xff", np.bytes_(b"a"), words, np.array([b"a", b"bc"])])
+    assert found[:2] == [b"\xff", b"a"] and type(found[1]) is bytes
+    assert found[2].dtype == object and found[2].tolist() == words.tolist()
+    assert found[3].tolist() == [b"a", b"bc"]
+    assert (
+        over_the_wire(np.array([1, "a"], dtype=object)) == "an array that holds more than numbers"
+    )
+
+
+@pytest.mark.parametrize(
+    "array",
+    [[[2], ["a"]], [[0], []], [[-1], ["a"]], [[1], [1]], [[1], [["a"]]], [[1] * 99, ["a"]], "ab"],
+)
+def test_words_that_lie_are_refused(array):
+    with pytest.raises(wire.Malformed):
+        wire.unpack(json.dumps({"w": array}).encode(), b"")
 
 
 def test_a_list_in_itself_is_malformed():

@@ -47,7 +47,7 @@ def _add_cases(rng: np.random.RandomState) -> list[Case]:
 
 
 def _add_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    seen: dict[str, list] = {"out": [], "x": []}
+    seen: dict[str, list] = {"out": [], "x": [inputs["x"]]}
     with trial() as t:
         x = t.variable(inputs["x"], "x")
         y = t.placeholder(inputs["y"], "y", shape=inputs["y"].shape)

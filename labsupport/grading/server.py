@@ -59,6 +59,9 @@ def main(control_fd: int, kind: str, mode: str, core: int) -> None:
         seccomp.prepared(mode, OWN.get("abi", 0))
     gc.freeze()  # at once: there is little garbage, and to find it takes a third of a second
     gc.enable()
+    gc.set_threshold(
+        50_000, 50, 50
+    )  # a submission is short, and building graphs makes many objects
     global OWN_MEMORY
     OWN_MEMORY = _anonymous(os.getpid())
     if mode != "bubblewrap":

@@ -4,7 +4,8 @@ A frame is
 
     4 bytes   length of the header, big-endian
     8 bytes   length of the body
-    header    JSON; an array stands in it as {"a": [dtype, shape, offset, scalar, order]}
+    header    JSON; an array stands in it as {"a": [dtype, shape, offset, scalar, order]},
+              one of byte strings as {"w": [shape, items]}
     body      the arrays' bytes, one after another, little-endian; the axes in the order given
 
 Every length is checked against a limit before anything is read, every array against the body
@@ -13,6 +14,7 @@ before it is made. What does not fit is `Malformed`, never an allocation.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import math
@@ -168,11 +170,15 @@ def _encode(value, arrays, used, depth, stand_in):
             return _encode(dict(value), *inner)
     if isinstance(value, str):  # NumPy's too
         return str.__getitem__(value, slice(MAX_TEXT))
+    if isinstance(value, bytes):
+        return {"b": base64.b64encode(bytes.__getitem__(value, slice(MAX_HEADER))).decode()}
     if isinstance(value, (list, tuple)):
         if kind is list and (numbers := _as_numbers(value)) is not None:
             return {"s": _encode_array(numbers, arrays, used)["a"]}
         items = [_encode(v, *inner) for v in (list if isinstance(value, list) else tuple)(value)]
         return {"l" if isinstance(value, list) else "t": items}
+    if isinstance(value, np.ndarray) and (words := _as_words(value)) is not None:
+        return {"w": [list(value.shape), [_encode(word, *inner) for word in words]]}
     if isinstance(value, (np.ndarray, np.generic)):
         return _encode_array(value, arrays, used)
     if stand_in is not None:
@@ -202,6 +208,14 @@ def _encode_array(value, arrays, used):
     arrays.append(data)
     scalar = isinstance(value, np.generic)
     return {"a": [dtype, list(array.shape), offset, scalar, order]}
+
+
+def _as_words(value: np.ndarray) -> list | None:
+    """The items of an array of byte strings, as TensorFlow has them, which may be strings too."""
+    if value.dtype.kind not in "OS" or value.size > MAX_ITEMS:
+        return None
+    items = np.ndarray.view(value, np.ndarray).ravel().tolist()
+    return items if items and all(type(one) in (bytes, str) for one in items) else None
 
 
 def _as_numbers(value: list) -> np.ndarray | None:
@@ -255,19 +269,39 @@ def _decode(tree, body, count, depth, revive):
         if count[0] > MAX_ITEMS:
             raise Malformed("The values are nested too deeply, or too many.")
         return found.tolist()
+    if tag == "b":
+        return base64.b64decode(inner, validate=True)
+    if tag == "w":
+        return _decode_words(inner, body, count, depth)
     if tag == "r" and revive is not None:
         return revive(inner)
     raise Malformed("A frame does not follow the format.")
 
 
+def _decode_words(said, body, count, depth):
+    shape, items = said
+    if not items or not isinstance(items, list) or math.prod(map(_size, shape)) != len(items):
+        raise Malformed("An array has a shape that cannot be.")
+    array = np.empty(len(items), object)
+    for place, item in enumerate(items):
+        array[place] = word = _decode(item, body, count, depth + 1, None)
+        if type(word) not in (bytes, str):
+            raise Malformed("A frame does not follow the format.")
+    return array.reshape(shape)
+
+
+def _size(n) -> int:
+    if type(n) is not int or not 0 <= n <= MAX_NUMBERS:
+        raise Malformed("An array has a shape that cannot be.")
+    return n
+
+
 def _decode_array(said, body):
     dtype, shape, offset, scalar, order = said
     kind = DTYPES[dtype]
-    if len(shape) > 32 or not all(type(n) is int and 0 <= n <= MAX_NUMBERS for n in shape):
+    if len(shape) > 32 or sorted(order) != list(range(len(shape))):
         raise Malformed("An array has a shape that cannot be.")
-    if sorted(order) != list(range(len(shape))):
-        raise Malformed("An array has a shape that cannot be.")
-    size = math.prod(shape)
+    size = math.prod(map(_size, shape))
     if size > MAX_NUMBERS or type(offset) is not int or offset < 0:
         raise Malformed("An array is too large.")
     if offset + size * kind.itemsize > len(body):

@@ -53,6 +53,17 @@ def added_on(x, y, new):
 
 
 @mistake(
+    "y-assigned",
+    "`x` gets `y` in place of `new`",
+    "In which order does `add_after` get its three arguments?",
+    see="own",
+)
+def y_assigned(x, y, new):
+    with tf.control_dependencies([tf.assign(x, y)]):
+        return x + new
+
+
+@mistake(
     "only-assigned",
     "You return the new `x`, and not the sum",
     "What is the value of `tf.assign(x, new)`? Where does `y` come in?",

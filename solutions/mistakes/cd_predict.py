@@ -1,5 +1,7 @@
 """Known answers to `cd-predict`: wrong ones with their questions, and right ones."""
 
+from types import MappingProxyType
+
 import numpy as np
 
 from labsupport.authoring.catalogue import mistake, variant
@@ -58,3 +60,4 @@ mistake(
 variant("floats")({name: float(value) for name, value in RIGHT.items()})
 variant("arrays, and another order")({n: np.float32(RIGHT[n]) for n in sorted(RIGHT)})
 variant("with a note of one's own")({**RIGHT, "update": 6})
+variant("a mapping that cannot be changed")(MappingProxyType(RIGHT))

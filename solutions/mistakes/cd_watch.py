@@ -1,5 +1,8 @@
 """Known answers to `cd-watch`: wrong ones with their questions, and right ones."""
 
+import os
+import tempfile
+
 from labsupport.authoring.catalogue import mistake, variant
 from labsupport.tf1 import tf
 
@@ -149,3 +152,14 @@ def subtracted(session, fetch, variable):
     before = session.run(variable.read_value())
     session.run(fetch)
     return session.run(tf.subtract(variable, before))
+
+
+@variant("a checkpoint and a summary on the way")
+def kept(session, fetch, variable):
+    with session.graph.as_default(), tempfile.TemporaryDirectory() as folder:
+        tf.train.Saver([variable]).save(session, os.path.join(folder, "before"))
+        told = tf.summary.scalar("sum", tf.reduce_sum(variable))
+    before = session.run(variable)
+    session.run(fetch)
+    assert len(tf.Summary.FromString(session.run(told)).value) == 1
+    return session.run(variable) - before
