@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from grading_tools import (
@@ -28,7 +29,7 @@ from grading_tools import (
 )
 
 from labsupport import exercises, keys
-from labsupport.grading import fresh, landlock, program, remote, sandbox, seccomp, stacks
+from labsupport.grading import fresh, landlock, program, remote, sandbox, seccomp, stacks, wire
 from labsupport.grading.gradebook import Gradebook
 
 BODY = "def batch_norm_dense(x, gamma, beta, eps):\n"
@@ -157,6 +158,15 @@ FORGED = {
     "a frame that claims to be huge": "import os, struct\nfor fd in range(3, 64):\n    try:\n"
     "        os.write(fd, struct.pack('>IQ', 2**32 - 1, 2**63))\n    except OSError:\n"
     "        pass\n",
+    "arrays where there should be numbers": "import os\nfrom labsupport.grading import wire\n"
+    "array = np.ones(2)\n"
+    "for said in ({'ran': array}, {'cell': array}, {'ran': 0, 'trouble': [array, '', '', 0]}):\n"
+    "    os.write(3, wire.pack(said))\n",
+    "one array many times over": "import json, os, struct\n"
+    "one = {'a': ['<f8', [1000000], 0, False, [0]]}\n"
+    "head = json.dumps({'l': [one] * 300}).encode()\n"
+    "frame = memoryview(struct.pack('>IQ', len(head), 8000000) + head + bytes(8000000))\n"
+    "while frame: frame = frame[os.write(3, frame):]\n",
     "an end to the channel": "import os\nos.closerange(3, 4096)\n",
     "a channel turned round": "import os\nos.dup2(os.open('/dev/null', os.O_RDWR), 3)\n",
 }
@@ -170,6 +180,59 @@ def test_writing_where_the_grader_listens_earns_nothing(box, what, when):
     else:
         lines = FORGED[what].splitlines()
         assert graded(box, NUMPY, answer(*lines)).points == 0
+
+
+#: Asks and asks, and reads what it is told so slowly that every single answer can still be sent.
+FLOOD = """\
+import os, select, time
+from labsupport.grading import wire
+
+def flood():
+    frame = wire.pack({"ask": "get", "of": 0, "arguments": ["x"], "named": {}, "n": "y" * 20000})
+    if os.fork() == 0:
+        while True:
+            left = memoryview(frame)
+            while left:
+                left = left[os.write(3, left):]
+    if os.fork() == 0:
+        while True:
+            time.sleep(2)
+            while select.select([3], [], [], 0)[0]:
+                os.read(3, 1 << 20)
+    time.sleep(1000)
+
+class Asks:
+    def __getattr__(self, name):
+        if name == "numpy":
+            flood()
+        raise AttributeError(name)
+
+batch_norm_dense = Asks()
+"""
+
+
+def test_questions_without_end_are_stopped(box):
+    started = time.monotonic()
+    assert graded(box, NUMPY, FLOOD).points == 0
+    assert time.monotonic() - started < 20  # `find` may take 3 seconds
+
+
+def test_a_name_that_is_no_text_stops_nothing(box):
+    name = "import ctypes, time\nctypes.CDLL(None).prctl(15, b'\\xff\\xfe', 0, 0, 0)\ntime.sleep(1)"
+    result = graded(box, NUMPY, name, RIGHT)
+    assert points(result, "bn-dense") == exercises.find("bn-dense").points and not result.events
+
+
+def test_an_object_in_an_observation_is_refused(inside):
+    """It would be asked for its numbers where no time limit and no error of its own is expected."""
+    forged = wire.pack({"values": {"x": 0}, "trouble": None, "note": ""})
+    forged = forged.replace(b'["x",0]', b'["x",{"r":{"h":7,"type":"T"}}]')
+    forged = wire.HEAD.pack(len(forged) - wire.HEAD.size, 0) + forged[wire.HEAD.size :]
+    source = (
+        f"import os, time\n\ndef hidden_layers(*_):\n    os.write(3, {forged!r})\n    time.sleep(9)"
+    )
+    result = inside("10_today", source)
+    assert result.points == 0 and any("does not follow the format" in e for e in result.events)
 
 
 def test_other_answers_are_graded_all_the_same(box):
@@ -715,7 +778,7 @@ os.wait()
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("how", ["closed", "left by a grader that was killed"])
+@pytest.mark.parametrize("how", ["closed", "left by a grader that was killed", "killed itself"])
 def test_a_sandbox_that_ends_leaves_no_process(mode, how):
     box = open_box(NUMPY, mode)
     pid = box.pid
@@ -727,14 +790,17 @@ def test_a_sandbox_that_ends_leaves_no_process(mode, how):
         assert sleeper in table()
         if how == "closed":
             box.close()
+        elif how == "killed itself":
+            os.kill(int(Path(f"/proc/{pid}/task/{pid}/children").read_text()), 9)
         else:  # all that the kernel does for it then
             box._control.close()
         deadline = time.monotonic() + 10
         while (processes_below(pid) or sleeper in table()) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert processes_below(pid) == 0 and sleeper not in table()
-        assert not os.path.exists(box.folder or "/nowhere")
+        assert how == "killed itself" or not os.path.exists(box.folder or "/nowhere")
         box.close()
+        assert not os.path.exists(box.folder or "/nowhere")
         with pytest.raises(sandbox.ServerFailed):
             box._stop(False)
         box._stop = lambda gone: None

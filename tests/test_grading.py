@@ -250,6 +250,44 @@ def test_a_sandbox_that_is_lost_twice_is_a_verdict(monkeypatch):
     assert result.status == "refused" and "lost twice" in result.problem
 
 
+def test_where_the_grader_fails_it_costs_one_submission(monkeypatch):
+    def fails(*_arguments):
+        raise ValueError("something unforeseen")
+
+    key = key_of(NUMPY)
+    (found,) = reading.find(ROOT / "solutions" / f"{NUMPY}.ipynb")
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "grade", fails)
+        result = runner.grade_one(reading.load(found), key, "bubblewrap", sandbox.Limits())
+    assert result.status == "refused" and result.points == 0
+    assert "(ValueError: something unforeseen)" in result.problem
+    again = runner.grade_one(reading.load(found), key, "bubblewrap", sandbox.Limits())
+    runner.close_boxes()
+    assert again.points == again.max_points
+
+
+def test_what_changes_or_goes_meanwhile_is_said_so(tmp_path, monkeypatch):
+    folder, submit = tmp_path / "submissions", runner.Lane.submit
+    for student in ("ann", "bob", "cy", "dee"):
+        hand_in(folder, student)
+
+    def submit_and_change(lane, do, *arguments):
+        if do is runner.key_one and (folder / "cy").exists():
+            shutil.rmtree(folder / "cy")
+            (folder / "bob" / f"{NUMPY}.ipynb").write_text("{")
+            other = (ROOT / "solutions" / "02_moving_averages.ipynb").read_text("utf-8")
+            (folder / "dee" / f"{NUMPY}.ipynb").write_text(other, "utf-8")
+        return submit(lane, do, *arguments)
+
+    monkeypatch.setattr(runner.Lane, "submit", submit_and_change)
+    summary = runner.grade(folder, tmp_path / "grades", seed=1, jobs=1)
+    ann, bob, cy, dee = summary.results
+    assert ann.points == ann.max_points
+    assert [r.status for r in (bob, cy, dee)] == ["refused"] * 3
+    assert "not JSON" in bob.problem or "breaks off" in bob.problem
+    assert cy.problem and dee.problem == runner.CHANGED
+
+
 def test_a_lane_that_dies_is_replaced(tmp_path, monkeypatch):
     folder = tmp_path / "submissions"
     for student in ("ann", "bob", "cy"):

@@ -46,7 +46,7 @@ def grade_on(address: str, work: Iterable[runner.Work]) -> Iterator[Result]:
                 key = ref.load()
                 keys[ref.lesson] = key, client.scatter(key, broadcast=True, hash=False)
             key, there = keys[ref.lesson]
-            submission = reading.load(found)
+            submission = reading.load(found)  # `grade_one` looks whether it has changed
             trust = mode == "trust"
             future = client.submit(on_worker, submission, there, trust, limits, pure=False)
             tasks[future] = submission, key
@@ -64,6 +64,8 @@ def grade_on(address: str, work: Iterable[runner.Work]) -> Iterator[Result]:
                 result = trial.refused(submission, key, key.seed, problem)
             except (sandbox.CannotIsolate, NoCluster) as error:
                 raise NoCluster(str(error)) from None
+            except Exception as error:  # of what cannot even be sent from there
+                result = trial.refused(submission, key, key.seed, runner.failed(error))
             yield result
             for item in itertools.islice(work, 1):
                 waiting.add(start(item))

@@ -189,7 +189,7 @@ class GraphSession(remote.Session):
 
     def _answer(self, question: dict) -> dict:
         asked, arguments = question.get("ask"), question.get("arguments")
-        if asked not in ("grow", "run", "py_func"):
+        if not isinstance(asked, str) or asked not in ("grow", "run", "py_func"):
             return super()._answer(question)
         try:
             if asked == "grow":

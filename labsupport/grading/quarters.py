@@ -109,7 +109,7 @@ def _tasks_of_user() -> int:
     count = 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            said = Path(f"/proc/{pid}/status").read_text()
+            said = Path(f"/proc/{pid}/status").read_text(errors="replace")
             if own in said:
                 count += int(said.partition("\nThreads:")[2].split(None, 1)[0])
     return count

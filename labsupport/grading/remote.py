@@ -9,6 +9,7 @@ them come back as questions.
 from __future__ import annotations
 
 import inspect
+import math
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -68,12 +69,11 @@ class Session:
         troubles: list[Trouble | None] = []
         end = time.monotonic() + total
         for number in range(len(cells)):
-            self._expect({"cell": number}, self.grace + 1)
+            _expect(self._reply(self.grace + 1), "cell", number)
             self.cell = number
             left = max(min(seconds, end - time.monotonic()), 0)
             reply = self._reply(left + self.grace)
-            if reply.get("ran") != number:
-                raise wire.Malformed("A cell's end was not what it should be.")
+            _expect(reply, "ran", number)
             troubles.append(wire.to_trouble(reply.get("trouble")))
         self.cell = None
         self._replaced(self._reply(self.grace + 2))
@@ -141,12 +141,12 @@ class Session:
         try:
             reply = self.ask({"do": do, "of": handle, **more}, self._until - time.monotonic())
             arrays = _arrays((more.get("arguments", ()), more.get("named", {})))
-            for array, changed in zip(arrays, reply.get("changed") or [], strict=False):
+            for array, changed in zip(arrays, _items(reply.get("changed")), strict=False):
                 if isinstance(changed, np.ndarray) and _reshaped(array, changed.shape):
                     array[...] = changed
             given = (*more.get("arguments", ()), *more.get("named", {}).values())
             maps = [one for one in given if type(one) is dict]
-            for one, changed in zip(maps, reply.get("changed maps") or [], strict=False):
+            for one, changed in zip(maps, _items(reply.get("changed maps")), strict=False):
                 if isinstance(changed, dict):
                     one.clear()
                     one.update(changed)
@@ -170,15 +170,12 @@ class Session:
         if isinstance(names, list):
             self.replaced += [n[:100] for n in names[:20] if isinstance(n, str)]
 
-    def _send(self, message: dict) -> None:
-        wire.send(self.channel, wire.pack(message, self._stand_in), time.monotonic() + 10)
-
-    def _expect(self, wanted: dict, seconds: float) -> None:
-        if self._reply(seconds) != wanted:
-            raise wire.Malformed("A message was not what it should be.")
+    def _send(self, message: dict, end: float = math.inf) -> None:
+        frame = wire.pack(message, self._stand_in)
+        wire.send(self.channel, frame, min(time.monotonic() + 10, end))
 
     def _reply(self, seconds: float) -> dict:
-        frame = wire.receive(self.channel, time.monotonic() + max(seconds, 0.001))
+        frame = wire.receive(self.channel, time.monotonic() + seconds)
         message = wire.unpack(*frame, self._revive)
         if not isinstance(message, dict):
             raise wire.Malformed("A message was not what it should be.")
@@ -186,15 +183,16 @@ class Session:
 
     def ask(self, message: dict, seconds: float) -> dict:
         """Send a message; answer the questions that come back, and return the reply."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + max(seconds, 0.001)
         if self._case is not None:
             message, self._case = {**message, "begin": self._case}, None
-        self._send(message)
-        while True:
-            reply = self._reply(end - time.monotonic())
+        self._send(message, end)
+        while (left := end - time.monotonic()) > 0:  # whatever there is to be read already
+            reply = self._reply(left)
             if "ask" not in reply:
                 return reply
-            self._send({"answer": reply.get("n"), **self._answer(reply)})
+            self._send({"answer": reply.get("n"), **self._answer(reply)}, end)
+        raise wire.Late
 
     def _answer(self, question: dict) -> dict:
         """What a question about an object of ours gives. The question may be hostile."""
@@ -289,6 +287,17 @@ def _about_case(exercise: Exercise, case: Case, number: int, seconds: float) -> 
         "number": number,
         "seconds": seconds,
     }
+
+
+def _expect(reply: Mapping, what: str, number: int) -> None:
+    """Raises Malformed if a reply does not say that it is about this number."""
+    said = reply.get(what)
+    if type(said) is not int or said != number:
+        raise wire.Malformed("A message was not what it should be.")
+
+
+def _items(said: Any) -> list[Any]:
+    return said if isinstance(said, list) else []
 
 
 def _harmless(value: Any, owner: Any) -> Any:

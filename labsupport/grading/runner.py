@@ -26,11 +26,12 @@ from typing import Any
 from labsupport import exercises, keys
 from labsupport.grading import fresh, keymaker, reading, sandbox, trial
 from labsupport.grading.gradebook import Gradebook
-from labsupport.grading.program import program_of
+from labsupport.grading.program import NoBlank, program_of
 from labsupport.grading.records import Result, Submission
 from labsupport.grading.stacks import kind_of
 
 TRIES = 2
+CHANGED = "It was changed while the class was graded: grade once more."
 PR_SET_PDEATHSIG = 1
 
 
@@ -74,10 +75,15 @@ _boxes: dict[str, sandbox.Sandbox] = {}
 def grade_one(
     submission: Submission, key: KeyRef | fresh.ClassKey, mode: str, limits: sandbox.Limits
 ) -> Result:
-    """The verdict on a submission, in this process's warm sandbox. A lost sandbox is replaced."""
+    """The verdict on a submission, in this process's warm sandbox. A lost sandbox is replaced.
+
+    Whatever goes wrong in between costs this submission alone.
+    """
     key = key.load() if isinstance(key, KeyRef) else key
-    program = program_of(submission)
+    if submission.problem or submission.lesson != key.lesson:
+        return trial.refused(submission, None, key.seed, submission.problem or CHANGED)
     try:
+        program = program_of(submission)
         return _in_box(
             kind_of(submission.lesson),
             mode,
@@ -85,6 +91,16 @@ def grade_one(
         )
     except sandbox.ServerFailed as error:
         return trial.refused(submission, key, key.seed, f"Its sandbox was lost twice: {error}.")
+    except (sandbox.CannotIsolate, NoBlank):
+        raise
+    except Exception as error:
+        return trial.refused(submission, key, key.seed, failed(error))
+
+
+def failed(error: Exception) -> str:
+    """What is said of a submission at which the grader itself failed."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:200].rstrip(".")
+    return f"The grader itself failed at it ({said}): please report this."
 
 
 def key_one(exercise_id: str, seed: int, mode: str) -> str:
@@ -102,6 +118,9 @@ def _in_box(kind: str, mode: str, do: Callable[[sandbox.Sandbox], Any]) -> Any:
             close_boxes()
             if number == TRIES - 1:
                 raise
+        except Exception:
+            close_boxes()  # nobody knows where it was
+            raise
     return None
 
 
@@ -352,9 +371,11 @@ class Lanes:
                 if tries < TRIES:
                     self.start(lane, task, tries + 1)
                     continue
-                item, key, _mode, _limits = task
-                problem = "The grader's own process was lost twice while this was in it."
-                return lane, trial.refused(reading.load(item), key.load(), key.seed, problem)
+                return lane, _refused(task, "Its lane was lost twice while this was in it.")
+            except (sandbox.CannotIsolate, NoBlank, keymaker.NoKey):
+                raise
+            except Exception as error:  # of what cannot even be sent from there
+                return lane, _refused(task, failed(error))
 
     def keys(self, exercise_ids: Iterable[str], seed: int, mode: str) -> dict[str, str]:
         """The keys of exercises, from all lanes; a lane first ends what it is at."""
@@ -378,6 +399,14 @@ class Lanes:
                         raise keymaker.NoKey(f"There is no key of {one}: {why}.") from None
                     todo.append((one, tries + 1))
         return made
+
+
+def _refused(task: Work, problem: str) -> Result:
+    item, key, _mode, _limits = task
+    submission = reading.load(item)
+    if submission.problem or submission.lesson != key.lesson:
+        return trial.refused(submission, None, key.seed, submission.problem or CHANGED)
+    return trial.refused(submission, key.load(), key.seed, problem)
 
 
 def _size_of_key(exercise_id: str) -> int:

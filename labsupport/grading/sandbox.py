@@ -278,6 +278,10 @@ class Sandbox:
         if self.mode != "bubblewrap" and self._ready:  # else the kernel ends what is in it
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(ENDING_SECONDS)
+        if self.mode == "landlock":
+            self._process.terminate()  # it ends what is below it
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDING_SECONDS)
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()

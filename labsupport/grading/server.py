@@ -45,7 +45,9 @@ def main(control_fd: int, kind: str, mode: str, core: int) -> None:
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that nothing inside can interrupt pid 1
     if mode == "landlock":
+        go_below_a_keeper(control)
         OWN["tasks"] = quarters.settle(OWN["folder"], OWN["readable"])
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # becoming another user cleared it
     if mode == "bubblewrap":
         OWN["pids"] = rule_pids(control)
     cores = pin(core)
@@ -91,6 +93,24 @@ def rule_pids(control: socket.socket) -> int:
     _check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
     mount_proc()
     return os.open("/proc/self/ns/pid", os.O_RDONLY)
+
+
+def go_below_a_keeper(control: socket.socket) -> None:
+    """Go on in a process of its own. This one waits for it, and leaves nothing of it behind.
+
+    SIGTERM ends both.
+    """
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    warm = os.fork()
+    if not warm:
+        return
+    control.close()
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(warm, signal.SIGKILL))
+    status = os.waitpid(warm, 0)[1]
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    kill_descendants()
+    os._exit(0 if os.waitstatus_to_exitcode(status) == 0 else 1)
 
 
 def leave() -> None:
@@ -302,10 +322,11 @@ def others() -> list[int]:
 def _anonymous(pid: int) -> int:
     """Bytes of a process that are no file's, what it shares with its own forks included."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        said = Path(f"/proc/{pid}/status").read_text(errors="replace")  # its name is its own choice
     except OSError:
         return 0
-    kinds = dict(line.split(":", 1) for line in lines if line.startswith(("RssAnon", "RssShmem")))
+    lines = [line for line in said.splitlines() if line.startswith(("RssAnon:", "RssShmem:"))]
+    kinds = dict(line.split(":", 1) for line in lines)
     return sum(1024 * int(words.split()[0]) for words in kinds.values())
 
 

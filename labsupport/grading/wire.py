@@ -51,6 +51,8 @@ DICTIONARIES = (dict, OrderedDict, defaultdict, Counter)
 MAPPINGS = (ChainMap, MappingProxyType, UserDict)
 #: From so many items on, a list of numbers crosses as an array.
 LONG = 500
+#: What an observation may hold, before `plain`.
+OBSERVED = (bool, int, float, str, bytes, np.generic, np.ndarray)
 TROUBLES = ("not attempted", "raised", "slow", "unusable")
 
 
@@ -88,7 +90,7 @@ def unpack(header: bytes, body: bytes, revive: Callable[[Any], Any] | None = Non
     """The message of a frame. revive: gives, for what `stand_in` made, the value here."""
     try:
         tree = json.loads(header.decode("utf-8"))
-        return _decode(tree, body, [0], 0, revive)
+        return _decode(tree, body, [0, 0], 0, revive)
     except Malformed:
         raise
     except (ValueError, TypeError, LookupError, RecursionError, OverflowError, MemoryError):
@@ -236,6 +238,7 @@ def _as_numbers(value: list) -> np.ndarray | None:
 
 
 def _decode(tree, body, count, depth, revive):
+    """The value that a header says. count: [items, bytes of arrays] so far."""
     count[0] += 1
     if depth > MAX_DEPTH or count[0] > MAX_ITEMS:
         raise Malformed("The values are nested too deeply, or too many.")
@@ -262,9 +265,9 @@ def _decode(tree, body, count, depth, revive):
     if tag == "n":
         return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[inner]
     if tag == "a":
-        return _decode_array(inner, body)
+        return _decode_array(inner, body, count)
     if tag == "s":
-        found = _decode_array(inner, body)
+        found = _decode_array(inner, body, count)
         count[0] += found.size // (MAX_NUMBERS // MAX_ITEMS)  # a list takes more than an array
         if count[0] > MAX_ITEMS:
             raise Malformed("The values are nested too deeply, or too many.")
@@ -296,7 +299,7 @@ def _size(n) -> int:
     return n
 
 
-def _decode_array(said, body):
+def _decode_array(said, body, count):
     dtype, shape, offset, scalar, order = said
     kind = DTYPES[dtype]
     if len(shape) > 32 or sorted(order) != list(range(len(shape))):
@@ -306,6 +309,9 @@ def _decode_array(said, body):
         raise Malformed("An array is too large.")
     if offset + size * kind.itemsize > len(body):
         raise Malformed("An array reaches beyond its frame.")
+    count[1] += size * kind.itemsize
+    if count[1] > len(body):
+        raise Malformed("The arrays are larger than their frame.")
     array = np.frombuffer(body, kind, size, offset).copy().reshape([shape[axis] for axis in order])
     array = array.transpose(np.argsort(order)) if shape else array
     return array[()] if scalar is True and shape == [] else array
@@ -322,9 +328,11 @@ def to_trouble(said: Any) -> Trouble | None:
     """Trouble from the other side. Raises Malformed if it is none."""
     if said is None:
         return None
-    if not (isinstance(said, list) and len(said) == 4 and said[0] in TROUBLES):
+    if not (isinstance(said, list) and len(said) == 4):
         raise Malformed("An observation does not follow the format.")
     kind, text, line, number = said
+    if not (isinstance(kind, str) and kind in TROUBLES):
+        raise Malformed("An observation does not follow the format.")
     if not (isinstance(text, str) and isinstance(line, str) and type(number) is int):
         raise Malformed("An observation does not follow the format.")
     return Trouble(kind, text[:MAX_TEXT], line[:MAX_TEXT], max(0, min(number, 10**6)))
@@ -345,7 +353,7 @@ def to_observation(said: Any) -> Observation:
     trouble = to_trouble(said.get("trouble"))
     values = {}
     for name, value in said["values"].items():
-        if not isinstance(name, str) or value is None or isinstance(value, (dict, list, tuple)):
+        if not isinstance(name, str) or not isinstance(value, OBSERVED):
             raise Malformed("An observation does not follow the format.")
         values[name] = plain(value)
     if not isinstance(values.get(INPUTS, ""), str):
