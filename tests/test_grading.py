@@ -134,6 +134,27 @@ def test_who_is_not_there_any_more_is_named(tmp_path):
     assert said[0].endswith("so not in the reports: bob.")
 
 
+def test_who_hands_in_again_is_not_said_to_be_gone(tmp_path):
+    folder, said = tmp_path / "submissions", []
+    hand_in(folder, "ann")
+    hand_in(folder, "ann", "02_moving_averages")
+    runner.grade(folder, tmp_path / "grades", seed=1, jobs=1)
+    (folder / "ann" / f"{NUMPY}.ipynb").rename(folder / "ann" / "again.ipynb")
+    (folder / "ann" / "02_moving_averages.ipynb").unlink()
+    runner.grade(folder, tmp_path / "grades", jobs=1, say=said.append)
+    assert len(said) == 1 and said[0].endswith("the reports: ann (02_moving_averages).")
+
+
+def test_a_class_that_is_taken_for_one_student_is_noticed(tmp_path):
+    folder, said = tmp_path / "submissions" / "all", []
+    for number in range(6):
+        hand_in(folder, "all", change=lambda text: text)
+        (folder / "all" / f"{NUMPY}.ipynb").rename(folder / f"{NUMPY} ({number}).ipynb")
+    shutil.rmtree(folder / "all")
+    runner.grade(folder.parent, tmp_path / "grades", seed=1, jobs=1, say=said.append)
+    assert said[0].startswith("Of 6 notebooks of all for one lesson only the latest is graded.")
+
+
 def test_what_comes_to_lie_beside_a_notebook_is_told(tmp_path):
     folder, grades = tmp_path / "submissions", tmp_path / "grades"
     hand_in(folder, "ann")

@@ -156,6 +156,68 @@ def test_canvas(tmp_path):
     check_canvas(read(tmp_path / "alone"))
 
 
+def test_a_list_beside_an_export_and_several_exports(tmp_path):
+    (tmp_path / "one").mkdir()
+    put_zip(tmp_path / "one" / "submissions.zip", CANVAS)
+    put(tmp_path / "one" / "roster.csv", b"ann,1")
+    check_canvas(read(tmp_path / "one"))
+    (tmp_path / "two").mkdir()
+    names = sorted(CANVAS)
+    for half, kept in (("lab01", names[::2]), ("lab02", names[1::2])):
+        put_zip(tmp_path / "two" / f"{half}.zip", {name: CANVAS[name] for name in kept})
+        for name in kept:
+            put(tmp_path / "open" / half / name, CANVAS[name])
+    check_canvas(read(tmp_path / "two"))
+    check_canvas(read(tmp_path / "open"))
+
+
+def test_what_only_looks_like_an_export_hands_nothing_in_for_others(tmp_path):
+    for form in ("folder", "zip"):
+        home = tmp_path / form
+        put(home / "ann" / "01.ipynb")
+        if form == "folder":
+            put(home / "bob" / "annother_4501_90001_01.ipynb")
+        else:
+            put_zip(home / "bob.zip", {"annother_4501_90001_01.ipynb": notebook()})
+        assert said(read(home)) == [("ann", FIRST), ("bob", FIRST)]
+
+
+@pytest.mark.parametrize("form", ["zip", "folder"])
+def test_a_folder_around_all_with_a_list_beside(tmp_path, form):
+    members = {
+        "hw1/anna/01.ipynb": notebook(),
+        "hw1/bob/01.ipynb": notebook(),
+        "hw1/metadata.yml": b"a: 1",
+        "roster.csv": b"ann,1",
+    }
+    for name, content in members.items():
+        put(tmp_path / "folder" / name, content)
+    put_zip(tmp_path / "all.zip", members)
+    got = read(tmp_path / ("all.zip" if form == "zip" else "folder"))
+    assert said(got) == [("anna", FIRST), ("bob", FIRST)]
+
+
+def test_a_students_folder_that_grades_were_written_to_is_still_a_students(tmp_path):
+    for student in ("ann", "bob"):
+        put(tmp_path / student / "01.ipynb")
+    for name in ("grading.json", "verdicts.jsonl"):
+        put(tmp_path / "ann" / name, b"{}")
+        put(tmp_path / "grades" / name, b"{}")
+    assert said(read(tmp_path)) == [("ann", FIRST), ("bob", FIRST)]
+
+
+def test_cells_say_more_than_metadata_and_name(tmp_path):
+    second = json.loads((PROJECT / "solutions" / f"{SECOND}.ipynb").read_text("utf-8"))
+    second["metadata"]["labsupport"]["lesson"] = FIRST
+    got = one(put(tmp_path / "01.ipynb", second))
+    assert got.lesson == SECOND
+    assert got.remarks == (f"Its metadata says {FIRST}, but its cells are those of {SECOND}.",)
+    second["metadata"]["labsupport"]["lesson"] = SECOND
+    got = one(put(tmp_path / "01.ipynb", second))
+    assert got.lesson == SECOND
+    assert got.remarks == (f"Its name says {FIRST}, but its cells are those of {SECOND}.",)
+
+
 def test_canvas_attempts_are_ordered_by_number_first(tmp_path):
     for attempt in (0, 2, 10):
         ending = f"-{attempt}" if attempt else ""

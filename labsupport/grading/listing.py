@@ -126,52 +126,108 @@ def _piles_of_notebook(root: str) -> Piles:
     return piles
 
 
-def _piles_of_folder(root: str) -> Piles:
-    base = _base(root)
+def _piles_of_folder(root: str, start: tuple[str, ...] = ()) -> Piles:
+    base = _base(root, start)
     folder = os.path.join(root, *base)
     names = sorted(name for name in os.listdir(folder) if _is_looked_at(folder, name))
-    if len(names) == 1 and is_zip(names[0]):
-        inner = os.path.join(folder, names[0])
-        if stat.S_ISREG(os.lstat(inner).st_mode) and _is_export(inner):
-            return _piles_of_zip(inner)
-    piles: Piles = {}
+    piles = _piles_of_exports(root, base, names)
+    if piles:
+        return piles
     for name in names:
-        parts = (*base, name)
+        parts, path = (*base, name), os.path.join(folder, name)
         try:
-            known = os.lstat(os.path.join(folder, name))
+            known = os.lstat(path)
         except (OSError, ValueError) as error:
             _add_file(piles, Entry(parts, Place(root, parts), problem=why_closed(error)), root)
             continue
         entry = Entry(parts, Place(root, parts), known.st_size, known.st_mtime)
         if stat.S_ISDIR(known.st_mode):
-            if _listed(os.path.join(folder, name)) >= _GRADES:
-                continue  # what an earlier run of the grader wrote
             who = who_of_folder(name)
-            pile = _pile(piles, who)
-            _add_all(pile, who, _walk(root, parts, pile))
+            pile = Pile(who)
+            entries = list(_walk(root, parts, pile))
+            if _listed(path) >= _GRADES and not any(is_work(e.name) for e in entries):
+                continue  # what an earlier run of the grader wrote
+            _pile(piles, who).remarks += pile.remarks
+            _add_all(_pile(piles, who), who, entries)
         elif stat.S_ISREG(known.st_mode):
             _add_file(piles, entry, os.path.basename(root))
         else:
-            linked = _is_link_to_folder(os.path.join(folder, name), known.st_mode)
+            linked = _is_link_to_folder(path, known.st_mode)
             entry = replace(entry, problem=not_a_file(known.st_mode), linked=linked)
             _add_file(piles, entry, os.path.basename(root))
     return piles
+
+
+def _piles_of_exports(root: str, base: tuple[str, ...], names: list[str]) -> Piles:
+    """Where all that can be work is in what platforms made of classes, the students of all these.
+
+    Only then: a student may hand in something that looks like an export, with others' names in it.
+    """
+    places = {name: os.path.join(root, *base, name) for name in names}
+    folders = {name: _listed(place) for name, place in places.items()}
+    works = [name for name in names if folders[name] or _may_be_work(name)]
+    piles: Piles = {}
+    for name in works:
+        if is_from_platform(name):
+            return {}
+        if _is_of_platform(folders[name]):
+            more = _piles_of_folder(root, (*base, name))
+        elif _is_regular(places[name]) and is_zip(name) and _is_export(places[name], works):
+            more = _piles_of_zip(places[name])
+        else:
+            return {}
+        for identity, pile in more.items():
+            known = piles.setdefault(identity, pile)
+            if known is not pile:
+                known.notebooks += pile.notebooks
+                known.others += pile.others
+                known.links += pile.links
+                known.remarks += pile.remarks
+    return piles
+
+
+def _is_regular(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 _NBGRADER = {"nbgrader_config.py", "gradebook.db", "source", "release", "autograded", "feedback"}
 _GRADES = {"grading.json", "verdicts.jsonl"}
 
 
-def _base(root: str) -> tuple[str, ...]:
-    """Where in a folder the students are: `submitted/` in nbgrader's, or a folder around all."""
-    names = _listed(root)
+def _base(root: str, start: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Where in a folder the students are: `submitted/` in nbgrader's, or a folder around all.
+
+    start: a folder of it that holds them, or wraps them up.
+    """
+    here = os.path.join(root, *start)
+    names = _listed(here)
     if "submitted" in names and (len(names) == 1 or names & _NBGRADER):
-        return ("submitted",) if _listed(os.path.join(root, "submitted")) else ()
-    if len(names) == 1:
-        (only,) = names
-        if _is_of_platform(_listed(os.path.join(root, only))):
-            return () if is_from_platform(only) else (only,)
-    return ()
+        return (*start, "submitted") if _listed(os.path.join(here, "submitted")) else start
+    only = next((name for name in names if _listed(os.path.join(here, name))), "")
+    if only and not any(map(_may_be_work, names - {only})) and not is_from_platform(only):
+        inside = _listed(os.path.join(here, only))
+        below = {name for name in inside if os.path.isdir(os.path.join(here, only, name))}
+        if all(not os.path.isdir(os.path.join(here, name)) for name in names - {only}) and (
+            _is_of_platform(inside) or _wraps(inside, below)
+        ):
+            return _base(root, (*start, only)) if len(start) < MAX_DEPTH else start
+    return start
+
+
+def _wraps(inside: set[str], folders: set[str]) -> bool:
+    """Whether a folder is one around those of several students. What is no work there is no one's.
+
+    inside: all names in it, folders: those of them that are folders.
+    """
+    files = inside - folders
+    return (
+        len(folders) > 1
+        and not any(map(_may_be_work, files))
+        and not any(map(lesson_in_name, folders))
+    )
 
 
 def _listed(folder: str) -> set[str]:
@@ -310,25 +366,32 @@ def _time_of(info: zipfile.ZipInfo) -> float:
 
 def _unwrapped(entries: list[Entry]) -> list[tuple[Entry, tuple[str, ...]]]:
     """Entries with their paths, without a folder that wraps up the whole class."""
-    paths = [entry.path for entry in entries]
-    while paths and len({path[0] for path in paths}) == 1 and min(map(len, paths)) > 1:
-        inside = {path[1] for path in paths if path[1]}
-        folders = {path[1] for path in paths if len(path) > 2}
-        known = _is_of_platform(inside)
-        if is_from_platform(paths[0][0]):
-            break
-        wraps = inside == folders and len(inside) > 1 and not any(map(lesson_in_name, inside))
-        if not (known or wraps or paths[0][0] == "submitted"):
-            break
-        kept = [n for n, path in enumerate(paths) if path[1]]
-        entries, paths = [entries[n] for n in kept], [paths[n][1:] for n in kept]
-    return list(zip(entries, paths, strict=True))
+    both = [(entry, entry.path) for entry in entries]
+    while True:
+        inner = [(e, path) for e, path in both if len(path) > 1 or _may_be_work(path[0])]
+        if len({path[0] for _, path in inner}) != 1 or min(len(path) for _, path in inner) == 1:
+            return both
+        top = inner[0][1][0]
+        inside = {path[1] for _, path in inner if path[1]}
+        folders = {path[1] for _, path in inner if len(path) > 2}
+        if is_from_platform(top) or not (
+            top == "submitted" or _is_of_platform(inside) or _wraps(inside, folders)
+        ):
+            return both
+        both = [(e, path[1:]) for e, path in inner if path[1]]
 
 
-def _is_export(path: str) -> bool:
-    """Whether a zip is one that a learning platform made of a class."""
+def _is_export(path: str, beside: Sequence[str]) -> bool:
+    """Whether a zip is one that a learning platform made of a class.
+
+    beside: what there is. One beside others may be a student's, and is held to be smaller.
+    """
     try:
-        entries = _entries_of(class_archive(path), Place(path), ())
+        if len(beside) == 1:
+            entries = _entries_of(class_archive(path), Place(path), ())
+        else:
+            with open_file(Place(path)) as file:
+                entries = _entries_of(archive_of(file), Place(path), ())
     except (Unreadable, *BROKEN_ZIP):
         return False
     return _is_of_platform({path[0] for _entry, path in _unwrapped(entries)})
@@ -386,6 +449,10 @@ def _add_file(piles: Piles, entry: Entry, home: str) -> None:
 
 
 _ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+
+
+def _may_be_work(name: str) -> bool:
+    return is_work(name) or _tells_of_work(name)
 
 
 def _tells_of_work(name: str) -> bool:

@@ -159,23 +159,28 @@ def _lesson_of(
 ) -> tuple[str, list[str]]:
     """The lesson, and a remark if its name says another one. Raises Unreadable."""
     said = _at(notebook, "metadata", "labsupport", "lesson")
-    if isinstance(said, str) and said in exercises.LESSONS:
-        return said, []
+    said = said if isinstance(said, str) and said in exercises.LESSONS else ""
     named = lesson_in_name(name)
     votes = _votes(cells)
     best = max(votes.values(), default=0)
     held = [lesson for lesson in votes if votes[lesson] == best]
-    if named and (named in held or not held):
-        return named, []
+    for lesson in (said, named):
+        if lesson and (lesson in held or not held):
+            doubt = said and named and said != named and held == [said]
+            return lesson, [_doubt("name", named, said)] if doubt else []
     if len(held) == 1:
-        doubt = f"Its name says {named}, but its cells are those of {held[0]}." if named else ""
-        return held[0], [doubt] if doubt else []
-    if named:
-        return named, []
+        what = ("metadata", said) if said else ("name", named)
+        return held[0], [_doubt(*what, held[0])] if said or named else []
+    if said or named:
+        return said or named, []
     raise Unreadable(
         "It cannot be told which lesson this notebook belongs to: its name does not say it, and "
         "no cell or answer of the course is in it."
     )
+
+
+def _doubt(what: str, said: str, lesson: str) -> str:
+    return f"Its {what} says {said}, but its cells are those of {lesson}."
 
 
 def _votes(cells: Iterable[StudentCell]) -> Counter[str]:
@@ -200,8 +205,15 @@ def _definitions() -> re.Pattern[str]:
     return re.compile(rf"^(?:def +|class +)?({names})\b(?=[ \t]*[(:=])", re.MULTILINE)
 
 
+#: In the languages of the systems that students have.
+_COPY_OF = (
+    r"copy[ _-]*of|kopie[ _-]*v[oa]n|copie[ _-]*de|copia[ _-]*d[ei]|c[oó]pia[ _-]*de|kopi[ _-]*av"
+    r"|kopia"
+)
 _COPY = re.compile(
-    r"(^copy[ _-]*of[ _-]+)|([ _-]copy[ _-]*\(?\d*\)?$)|(\s*\(\d+\)$)", re.IGNORECASE
+    rf"(^(?:{_COPY_OF})[ _-]+)|([ _-](?:copy|kopie|copie|copia|c[oó]pia|kopia)[ _-]*\(?\d*\)?$)"
+    r"|(\s*\(\d+\)$)",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?:^|_)(?:lesson|lab|notebook|nb|exercise|hw|homework)_?(\d{1,2})(?:_|$)")
 

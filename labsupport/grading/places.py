@@ -234,7 +234,7 @@ def _stamp(file: Any) -> tuple[int, int, int]:
     return known.st_ino, known.st_size, known.st_mtime_ns
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _class_archive(root: str, stamp: tuple[int, int, int]) -> zipfile.ZipFile:
     """Its list of files is long, and is read once for as long as the file is the same."""
     return archive_of(open_file(Place(root)), MAX_CLASS_MEMBERS)

@@ -29,7 +29,8 @@ MAX_NOTEBOOKS = 60  # of one student
 class Found:
     """A notebook to be graded, or the sentence why a student has none.
 
-    name: of the file, as the student gave it. Other fields as in `records.Submission`.
+    name: of the file, as the student gave it. left_out: how many notebooks of the student's are for
+    the same lesson, and not graded. Other fields as in `records.Submission`.
     """
 
     student: str
@@ -39,6 +40,7 @@ class Found:
     problem: str = ""
     remarks: tuple[str, ...] = ()
     ids: dict[str, str] = field(default_factory=dict)
+    left_out: int = 0
 
 
 def find(path: Path | str) -> list[Found]:
@@ -129,7 +131,7 @@ def _latest(lesson: str, items: list[tuple[tuple, Found]]) -> list[Found]:
         return ranked
     older = printable(", ".join(item.source for item in ranked[1:]))
     remark = f"Of {len(ranked)} notebooks for this lesson the latest is graded; left out: {older}."
-    return [replace(ranked[0], remarks=(remark,))]
+    return [replace(ranked[0], remarks=(remark,), left_out=len(ranked) - 1)]
 
 
 def _worth(submission: Submission) -> int:

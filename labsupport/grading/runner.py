@@ -31,6 +31,7 @@ from labsupport.grading.records import Result, Submission
 from labsupport.grading.stacks import kind_of
 
 TRIES = 2
+MANY = 4  # more notebooks for a lesson than this one student hardly has
 CHANGED = "It was changed while the class was graded: grade once more."
 PR_SET_PDEATHSIG = 1
 
@@ -228,12 +229,8 @@ def grade(
                 unreadable.append(submission)
             else:
                 todo.append((item, submission.lesson))
-        gone = sorted({student for student, _, _ in known.keys() - places})
-        if gone:
-            from labsupport.grading.paper import name_list  # not for every lane
-
-            names = name_list(gone)
-            say(f"Graded before, and not in {path} any more, so not in the reports: {names}.")
+        for remark in _to_tell(found, known, places, path):
+            say(remark)
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
         store = grades / ".keys"
         wanted = jobs if todo and not fresh.stored(todo[0][1], seed, store) else len(todo)
@@ -261,6 +258,24 @@ def grade(
         summary.results.sort(key=lambda r: (r.student, r.lesson, r.source))
         book.finish(summary.results)
     return summary
+
+
+def _to_tell(found, known, places, path) -> Iterator[str]:
+    """What whoever grades should know at once. places: where there are submissions now."""
+    from labsupport.grading.paper import name_list  # not for every lane
+
+    there = {place[:2] for place in places}
+    students = {student for student, _ in there}
+    gone = {(student, lesson) for student, lesson, _ in known} - there
+    if gone:
+        names = name_list(sorted({s if s not in students else f"{s} ({n})" for s, n in gone}))
+        yield f"Graded before, and not in {path} any more, so not in the reports: {names}."
+    for item in found:
+        if item.left_out >= MANY:
+            yield (
+                f"Of {item.left_out + 1} notebooks of {item.student} for one lesson only the "
+                "latest is graded. If they are several students', give each a folder of its own."
+            )
 
 
 def _keep(book: Gradebook, summary: Summary, result: Result) -> None:
