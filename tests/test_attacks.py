@@ -319,6 +319,14 @@ def batch_norm_dense(x, gamma, beta, eps):
 """
 
 
+def test_of_the_notebooks_only_the_blank_ones_are_there():
+    """Beside them may lie what was taught live."""
+    folder = str(sandbox.PROJECT / "notebooks")
+    for seen in (sandbox._tree(()), landlock.readable(sandbox.PROJECT)):
+        inside = {word for word in seen if word.startswith(folder)}
+        assert inside == {f"{folder}/{lesson}.ipynb" for lesson in exercises.LESSONS}
+
+
 def test_no_key_no_solution_no_neighbour_can_be_found(box, tmp_path):
     (tmp_path / "neighbour.ipynb").write_text("{}")
     known = [str(sandbox.PROJECT), str(tmp_path)]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from grading_tools import NOTHING, NUMPY, RIGHT, graded, key_of, needs_isolation, open_box
 
-from labsupport.grading import program, reading, runner, sandbox, trial
+from labsupport.grading import blanks, keymaker, program, reading, runner, sandbox, trial
 from labsupport.grading.feedback import feedback_page
 from labsupport.grading.gradebook import Gradebook, Locked
 from labsupport.grading.records import Submission
@@ -269,6 +269,24 @@ def test_a_sandbox_that_is_lost_twice_is_a_verdict(monkeypatch):
     result = runner.grade_one(reading.load(found), key, "bubblewrap", sandbox.Limits())
     runner.close_boxes()
     assert result.status == "refused" and "lost twice" in result.problem
+
+
+def test_a_blank_notebook_that_is_none_any_more_is_refused(tmp_path, monkeypatch):
+    written_in = tmp_path / f"{NUMPY}.ipynb"
+    shutil.copy(ROOT / "solutions" / f"{NUMPY}.ipynb", written_in)
+    monkeypatch.setattr(blanks, "path_of", lambda lesson: written_in)
+    with pytest.raises(keymaker.NoKey, match="is not the blank one any more"):
+        keymaker.class_key(NUMPY, 1, "bubblewrap", tmp_path)
+
+
+def test_reports_that_cannot_be_written_are_a_sentence(tmp_path):
+    hand_in(tmp_path / "submissions", "ann")
+    (tmp_path / "grades" / "class.html").mkdir(parents=True)
+    done = command("grade", tmp_path / "submissions", "-o", tmp_path / "grades", "--jobs", 1)
+    assert done.returncode == 1 and "All verdicts are kept" in done.stderr
+    assert "Traceback" not in done.stderr
+    (tmp_path / "grades" / "class.html").rmdir()
+    assert command("report", tmp_path / "grades").returncode == 0
 
 
 def test_where_the_grader_fails_it_costs_one_submission(monkeypatch):

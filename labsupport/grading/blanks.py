@@ -42,10 +42,14 @@ class Blank:
     answers: dict[str, str]
 
 
+def path_of(lesson: str) -> Path:
+    return PROJECT / "notebooks" / f"{lesson}.ipynb"
+
+
 @lru_cache
 def of_lesson(lesson: str) -> Blank:
     """The blank notebook of a lesson. Raises NoBlank."""
-    path = PROJECT / "notebooks" / f"{lesson}.ipynb"
+    path = path_of(lesson)
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cells = tuple(_cell(raw) for raw in notebook["cells"] if raw["cell_type"] == "code")

@@ -64,8 +64,17 @@ def grade(arguments: argparse.Namespace) -> int:
         return 130
     seconds = time.monotonic() - started
     facts = {**summary.facts, "jobs": arguments.jobs}
-    _store_facts(arguments.output, facts)
-    _write_reports(arguments.output, summary.results, facts)
+    try:
+        _store_facts(arguments.output, facts)
+        _write_reports(arguments.output, summary.results, facts)
+    except OSError as error:
+        where = error.filename or arguments.output
+        print(
+            f"{where}: {error.strerror or error}. All verdicts are kept; `python3 -m labsupport "
+            f"report {arguments.output}` makes the reports once that is mended.",
+            file=sys.stderr,
+        )
+        return 1
     refused = sum(r.status == "refused" for r in summary.results)
     count = len(summary.results)
     print(

@@ -49,12 +49,17 @@ def hidden_cases(exercise: Exercise, seed: int) -> list[Case]:
     return exercise.cases(np.random.RandomState(seed_of(seed, exercise.id)))
 
 
+#: Modules beside the exercises and the grader on which a verdict depends.
+JUDGING = ("judge", "observe", "vocabulary", "keys", "tf1", "tf2", "clinic")
+
+
 def course_digest(lesson: str) -> str:
     """A digest of all that a verdict on a lesson depends on, but for submission and seed."""
     module = exercises.__name__.replace(".", "/")
     files = [
         *sorted((PROJECT / module).glob("*.py")),
-        *(PROJECT / "labsupport" / f"{n}.py" for n in ("judge", "observe", "vocabulary", "keys")),
+        *(PROJECT / "labsupport" / f"{name}.py" for name in JUDGING),
+        *sorted((PROJECT / "labsupport" / "data").iterdir()),
         *sorted((PROJECT / "labsupport" / "grading").glob("*.py")),
         PROJECT / "notebooks" / f"{lesson}.ipynb",
         SOLUTIONS / f"{lesson}.py",
@@ -65,7 +70,7 @@ def course_digest(lesson: str) -> str:
     ]
     digest = hashlib.sha256()
     for path in files:
-        if path.exists():
+        if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -16,7 +16,7 @@ import numpy as np
 from labsupport import exercises, keys
 from labsupport.authoring import catalogue
 from labsupport.authoring.answer_key import NoKey
-from labsupport.grading import fresh, program, remote, trial
+from labsupport.grading import blanks, fresh, program, remote, trial
 from labsupport.grading.fresh import ClassKey
 from labsupport.grading.sandbox import Limits, Sandbox
 from labsupport.grading.stacks import kind_of, where_probed
@@ -53,6 +53,7 @@ def class_key(
     known = fresh.stored(lesson, seed, store)
     if known is not None:
         return known
+    _look_at_blank(lesson)
     say(f"Making the key of {lesson} …")
     course = fresh.course_digest(lesson)
     own = [exercise.id for exercise in exercises.of_lesson(lesson)]
@@ -64,6 +65,29 @@ def class_key(
     made = ClassKey(lesson, seed, course, {one: texts[one] for one in own})
     fresh.keep(made, store)
     return made
+
+
+def _look_at_blank(lesson: str) -> None:
+    """Raises NoKey unless the blank notebook is the one that `build` makes.
+
+    Students' code can read it, and what it says in answers would be taken for the course's own.
+    """
+    import nbformat  # neither is for every lane
+
+    from labsupport.authoring import lessons
+
+    wanted = [c.source for c in lessons.blank(lessons.read(lessons.sources()[lesson])).cells]
+    path = blanks.path_of(lesson)
+    try:
+        there = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    except Exception:  # whatever nbformat says of a damaged one
+        there = []
+    if there != wanted:
+        raise NoKey(
+            f"notebooks/{path.name} is not the blank one any more, and students' code could read "
+            f"what stands in it: save your own work elsewhere, and run `python3 -m labsupport "
+            f"build {lesson[:2]}`."
+        )
 
 
 def exercise_key(exercise_id: str, seed: int, box: Sandbox) -> str:

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from labsupport import exercises
+
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # on every machine
 PATH_BENEATH = 1
 PR_SET_NO_NEW_PRIVS = 38
@@ -62,7 +64,8 @@ def why_not() -> str:
 def readable(project: Path, also: Iterable[Path] = ()) -> dict[str, int]:
     """What a submission may read, with its rights: the system, Python, the course but its keys."""
     python = {Path(sys.base_prefix), Path(sys.prefix), Path(sys.executable).resolve().parents[1]}
-    paths = [*map(Path, SYSTEM), *sorted(python), project / "notebooks", *also]
+    blank = [project / "notebooks" / f"{lesson}.ipynb" for lesson in exercises.LESSONS]
+    paths = [*map(Path, SYSTEM), *sorted(python), *blank, *also]
     course = project / "labsupport"
     found = dict.fromkeys(map(str, paths), READ)
     found[str(course)] = READ_DIR  # for imports; the names of the keys are no secret

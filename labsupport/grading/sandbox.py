@@ -32,7 +32,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labsupport.grading import canary, cores, landlock, seccomp, wire
+from labsupport import exercises
+from labsupport.grading import blanks, canary, cores, landlock, seccomp, wire
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120  # TensorFlow from a cold disk on a busy machine
@@ -373,8 +374,11 @@ def _tree(also: tuple[Path, ...]) -> list[str]:
     places = {path: str(path) for path in own | {Path(sys.base_prefix)}}
     if sys.prefix != sys.base_prefix:
         places[Path(sys.prefix)] = f"{COURSE}/.venv"
-    for path in (PROJECT / "labsupport", PROJECT / "notebooks", *also):
+    # Not the whole folder of notebooks: beside the blank ones, answers may lie.
+    for path in (PROJECT / "labsupport", *also):
         places[path] = f"{COURSE}/{path.name}"
+    for path in filter(Path.exists, map(blanks.path_of, exercises.LESSONS)):
+        places[path] = f"{COURSE}/notebooks/{path.name}"
     places = {path: there for path, there in places.items() if not there.startswith("/usr/")}
     parents = {parent for there in places.values() for parent in Path(there).parents}
     for path in sorted(parents - {Path("/")}):  # by themselves they would be closed to others
