@@ -118,7 +118,8 @@ def name_mistake(
 
     First choice: one that is wrong in just these cells, in the same way; among several, the one
     that agrees with the answer most often in the whole exercise. Second choice: one that explains
-    some of them, and is right where the answer is right (two mistakes at once).
+    some of them, and is right where the answer is right (two mistakes at once). Single numbers are
+    no evidence of that: many a wrong answer happens to give them.
     """
     everywhere = cells_of(key.right)
     full, partial = [], []
@@ -133,11 +134,21 @@ def name_mistake(
         score = sum(agree(exercise, mistake.observations, seen, cell) for cell in everywhere)
         if not _is_evidence(mistake.observations, own, score == len(everywhere)):
             continue
+        seen_there = [cell for cell in everywhere if cell[0] in {case for case, _ in own}]
+        if exercise.whole and differing(exercise, mistake.observations, seen, seen_there):
+            continue
+        if own != wrong and all(_is_a_number(mistake.observations, cell) for cell in own):
+            continue
         (full if own == wrong else partial).append(((len(own), score), mistake))
     for found in (full, partial):
         if found:
             return max(found, key=lambda pair: pair[0])[1]  # the first of equals
     return None
+
+
+def _is_a_number(seen: Observations, cell: Cell) -> bool:
+    value = seen.get(cell[0], NOTHING).values.get(cell[1])
+    return isinstance(value, np.ndarray) and value.size == 1
 
 
 def _is_evidence(mistaken: Observations, own: set[Cell], agrees_everywhere: bool) -> bool:

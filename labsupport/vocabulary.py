@@ -120,6 +120,8 @@ class Exercise:
     may_change: inputs that the text allows an answer to change in place.
     rtol, atol: a value is right within atol + rtol * |right value|.
     limit: seconds that all cases together may take.
+    whole: a mistake is named only where the answer does in all else what whoever makes it does, in
+        the cases that it spoils. For values so coarse that many mistakes give the same.
     """
 
     id: str
@@ -135,6 +137,7 @@ class Exercise:
     rtol: float = 1e-4
     atol: float = 1e-5
     limit: float = 5.0
+    whole: bool = False
 
     @property
     def points(self) -> int:
