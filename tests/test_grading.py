@@ -13,7 +13,17 @@ import time
 from pathlib import Path
 
 import pytest
-from grading_tools import NOTHING, NUMPY, RIGHT, graded, key_of, needs_isolation, open_box
+from grading_tools import (
+    NOTHING,
+    NUMPY,
+    RIGHT,
+    graded,
+    key_of,
+    needs_isolation,
+    open_box,
+    parts,
+    points,
+)
 
 from labsupport.grading import blanks, keymaker, program, reading, runner, sandbox, trial
 from labsupport.grading.feedback import feedback_page
@@ -289,6 +299,22 @@ def test_reports_that_cannot_be_written_are_a_sentence(tmp_path):
     assert command("report", tmp_path / "grades").returncode == 0
 
 
+def test_a_seed_that_was_lost_is_that_of_the_verdicts(tmp_path):
+    hand_in(tmp_path / "submissions", "ann")
+    runner.grade(tmp_path / "submissions", tmp_path / "grades", seed=77, jobs=1)
+    (tmp_path / "grades" / "grading.json").write_text("{")
+    again = runner.grade(tmp_path / "submissions", tmp_path / "grades", jobs=1)
+    assert again.unchanged == 1 and again.facts["seed"] == 77
+
+
+def test_a_terminal_without_signs_is_no_obstacle(tmp_path):
+    hand_in(tmp_path / "submissions", "Żółć")
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = ("grade", tmp_path / "submissions", "-o", tmp_path / "grades", "--jobs", 1)
+    done = command(*words, env=env)
+    assert done.returncode == 0 and "1 submission: 1 graded" in done.stdout, done.stderr
+
+
 def test_where_the_grader_fails_it_costs_one_submission(monkeypatch):
     def fails(*_arguments):
         raise ValueError("something unforeseen")
@@ -378,6 +404,36 @@ def test_a_follow_up_error_is_told_where_to_begin():
         page = feedback_page(result)
         assert "calls <code>batch_norm_dense</code>" in page and "mend that one first" in page
         assert not any(e.note for e in graded(box, NUMPY, RIGHT, calls).exercises)
+
+
+def test_an_answer_that_is_not_there_is_told_why():
+    later = "def batch_norm_conv(x, gamma, beta, eps):\n    return x\n"
+    with open_box(NUMPY) as box:
+        cut_off = graded(box, NUMPY, f"{NOTHING}wrong_name\n{later}")
+        deleted = graded(box, NUMPY, RIGHT, "del batch_norm_dense")
+        never = graded(box, NUMPY, f"if False:\n    {later.replace(chr(10), chr(10) + '    ')}")
+    (part,) = {(p.outcome, p.message) for p in parts(cut_off, "bn-conv")}
+    assert part == ("raised", "NameError: name 'wrong_name' is not defined")
+    assert points(deleted, "bn-dense") == 7 and "deleted `batch_norm_dense`" in deleted.events[0]
+    assert "never reached" in parts(never, "bn-conv")[0].message
+
+
+def test_all_that_is_tried_after_the_first_time_shares_one_limit(monkeypatch):
+    granted, attempt = [], trial.attempt
+
+    def noted(program, box, own, cases, limits, *more):
+        granted.append(limits.total)
+        return attempt(program, box, own, cases, limits, *more)
+
+    monkeypatch.setattr(trial, "attempt", noted)
+    wrong = "flag = 1\ndef batch_norm_{}(x, gamma, beta, eps):\n    return flag * x\n"
+    cells = [wrong.format(which) for which in ("dense", "conv", "channels_last")]
+    limits = sandbox.Limits(cell=5, total=8)
+    with open_box(NUMPY) as box:
+        graded(box, NUMPY, "import time\ntime.sleep(1)", *cells, "flag = 2", limits=limits)
+    first, *later = granted
+    assert first == 8 and len(later) > 3
+    assert all(b < a - 0.9 for a, b in zip([9, *later], later, strict=False) if b)
 
 
 def test_a_syntax_error_is_told_with_its_line():

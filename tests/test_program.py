@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from labsupport import exercises
 from labsupport.grading import blanks
-from labsupport.grading.program import Program, blank, names_of, program_of, solved
+from labsupport.grading.program import Program, as_it_stood, blank, names_of, program_of, solved
 from labsupport.grading.records import StudentCell, Submission
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -261,6 +261,19 @@ def test_a_demo_is_run_if_an_answer_uses_what_it_defines():
 def test_a_scratch_cell_does_not_call_for_demos():
     scratch = StudentCell("spread_of_each_layer(1)", "mine", "", 90)
     assert sources(sent([*ANSWERED, scratch]), "added") == [scratch.source]
+
+
+def test_an_answer_that_is_given_twice_is_told():
+    more = StudentCell(DENSE, "mine", "", 90)
+    assert sent([*ANSWERED, more]).remarks[-1].endswith("91; the last one counts.")
+    assert not sent([*ANSWERED, replace(more, source="del batch_norm_dense")]).remarks
+
+
+def test_what_is_deleted_later_counts_as_it_stood():
+    cells = [StudentCell(DENSE, "a", "", 1), StudentCell("del batch_norm_dense", "b", "", 2)]
+    program = sent(cells)
+    cut, name = as_it_stood(program, "batch_norm_dense")
+    assert name == "batch_norm_dense" and cut.cells == program.cells[:-1]
 
 
 def test_magics_stay_in_the_source():

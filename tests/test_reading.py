@@ -218,6 +218,17 @@ def test_cells_say_more_than_metadata_and_name(tmp_path):
     assert got.remarks == (f"Its name says {FIRST}, but its cells are those of {SECOND}.",)
 
 
+def test_what_a_student_should_know_of_what_was_handed_in(tmp_path):
+    path = put(tmp_path / "ann" / "01_linear.ipynb", notebook(lesson=""))
+    put(tmp_path / "ann" / "helpers.py", b"a = 1")
+    path.write_bytes(path.read_bytes() + bytes(512))
+    got = one(tmp_path)
+    assert got.lesson == FIRST and got.remarks == (
+        "What is imported from helpers.py is not there: put it into the notebook.",
+        f"Its name says {FIRST}, but no cell of the course is in it.",
+    )
+
+
 def test_canvas_attempts_are_ordered_by_number_first(tmp_path):
     for attempt in (0, 2, 10):
         ending = f"-{attempt}" if attempt else ""

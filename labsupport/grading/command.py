@@ -27,6 +27,8 @@ def grade(arguments: argparse.Namespace) -> int:
     """Grade, write the reports, say what there is. Returns the exit code."""
     from tqdm import tqdm
 
+    _say_what_the_terminal_can()
+
     def bar(total: int):
         return tqdm(total=total, unit="notebook", disable=None if total else True)
 
@@ -85,12 +87,20 @@ def grade(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _say_what_the_terminal_can() -> None:
+    """Names and signs that its encoding lacks become question marks."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
 def report(grades: Path) -> int:
     """Write the reports anew from the stored verdicts."""
+    _say_what_the_terminal_can()
     if not grades.is_dir():
         print(f"There is no folder {grades}: name the one that `grade` wrote.", file=sys.stderr)
         return 1

@@ -44,6 +44,7 @@ def _parse(data: bytes) -> tuple[dict[str, Any], list[str]]:
     if not data.strip():
         raise Unreadable("The file is empty.")
     text, remarks = _text(data)
+    text = text.rstrip("\0")  # as after a crash
     if not text.lstrip().startswith("{"):
         raise Unreadable(f"The file is not a notebook: {_what_it_is(data, text)}.")
     _refuse_crowded(text)
@@ -166,8 +167,11 @@ def _lesson_of(
     held = [lesson for lesson in votes if votes[lesson] == best]
     for lesson in (said, named):
         if lesson and (lesson in held or not held):
-            doubt = said and named and said != named and held == [said]
-            return lesson, [_doubt("name", named, said)] if doubt else []
+            if said and named and said != named and held == [said]:
+                return lesson, [_doubt("name", named, said)]
+            if not said and not held:
+                return lesson, [f"Its name says {named}, but no cell of the course is in it."]
+            return lesson, []
     if len(held) == 1:
         what = ("metadata", said) if said else ("name", named)
         return held[0], [_doubt(*what, held[0])] if said or named else []

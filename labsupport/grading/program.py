@@ -8,6 +8,7 @@ one, or what is run looks up a name that only a demo gives.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import re
 import symtable
@@ -62,6 +63,7 @@ def program_of(submission: Submission) -> Program:
         if cell.kind == "answer" and cell.course and cell.course.role != "answer":
             remarks.append(f"Cell {cell.number} holds an answer to `{cell.name}`; it counts.")
     remarks += _duplicates([*setup, *rest])
+    remarks += _given_twice(rest, own)
     run = tuple(ProgramCell(c.name, c.source, c.kind) for c in (*setup, *rest))
     return Program(submission.lesson, run, tuple(remarks[:MAX_REMARKS]))
 
@@ -248,16 +250,28 @@ def _duplicates(cells: list[_Cell]) -> list[str]:
     ]
 
 
+def _given_twice(cells: list[_Cell], own: Blank) -> list[str]:
+    """Answers that more than one cell gives, none of them a copy that `_duplicates` tells of."""
+    remarks = []
+    for answer, exercise in own.answers.items():
+        giving = [c for c in cells if answer in c.gives and not _deletes(c.source, answer)]
+        if len(giving) > 1 and len({cell.id or cell.number for cell in giving}) > 1:
+            numbers = ", ".join(str(cell.number) for cell in giving[:9])
+            remarks.append(f"`{exercise}` is answered in cells {numbers}; the last one counts.")
+    return remarks
+
+
 # ---------------------------------------------------------------- names
 
 
 def as_it_stood(program: Program, answer: str) -> tuple[Program, str]:
-    """The program up to the cell that gives an answer, and a name of its that a later cell rebinds.
+    """The program up to the cell that gives an answer, and a name that a later cell takes from it.
 
-    "" if there is none: then the program is the whole one.
+    Takes: rebinds or deletes. "" if there is none: then the program is the whole one.
     """
     names = [names_of(cell.source) for cell in program.cells]
-    own = max((n for n, (gives, _) in enumerate(names) if answer in gives), default=-1)
+    giving = [n for n, (gives, _) in enumerate(names) if answer in gives]
+    own = max((n for n in giving if not _deletes(program.cells[n].source, answer)), default=-1)
     used, todo = set(), {answer}
     while todo:  # what it looks up, and what that looks up
         used |= todo
@@ -267,6 +281,24 @@ def as_it_stood(program: Program, answer: str) -> tuple[Program, str]:
         if cell.kind != "setup" and (again := sorted(gives & used)):
             return replace(program, cells=program.cells[: own + 1]), again[0]
     return program, ""
+
+
+def _deletes(source: str, name: str) -> bool:
+    """Whether a cell deletes a name, and does nothing else with it but what comes before."""
+    if "del " not in source or len(source) > MAX_PARSED:
+        return False
+    try:
+        top = ast.parse(_without_magics(source)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    deleted = [
+        target.id
+        for statement in top
+        if isinstance(statement, ast.Delete)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    ]
+    return name in deleted
 
 
 def names_of(source: str) -> tuple[frozenset[str], frozenset[str]]:

@@ -95,7 +95,8 @@ def _digest_of_unread(problem: str, size: int) -> str:
 
 def _choose(key: str, pile: Pile) -> list[Found]:
     """What of one student's pile is graded."""
-    remarks = tuple(dict.fromkeys([*_about_links(pile), *pile.remarks]))[:10]
+    remarks = [*_about_links(pile), *_about_modules(pile), *pile.remarks]
+    remarks = tuple(dict.fromkeys(remarks))[:10]
     problem = ""
     if not pile.notebooks:
         problem = _no_notebook(pile)
@@ -153,6 +154,13 @@ def _about_links(pile: Pile) -> list[str]:
     if not pile.links:
         return []
     return [f"Links are not followed, so nothing was looked for in {_first_of(pile.links)}."]
+
+
+def _about_modules(pile: Pile) -> list[str]:
+    modules = [name for name in pile.others if name.endswith(".py")]
+    if not pile.notebooks or not 0 < len(modules) < 4:  # more are hardly the student's own
+        return []
+    return [f"What is imported from {_first_of(modules)} is not there: put it into the notebook."]
 
 
 def _first_of(names: list[str]) -> str:

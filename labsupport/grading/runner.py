@@ -211,8 +211,8 @@ def grade(
         grades.mkdir(parents=True, exist_ok=True)
         book = Gradebook(grades)
         stack.enter_context(book.lock())
-        seed = _seed(grades, seed)
         known = {(r.student, r.lesson, r.source): r for r in book.load()}
+        seed = _seed(grades, seed, [r.seed for r in known.values()])
         summary = Summary()
         todo: list[tuple[reading.Found, str]] = []
         unreadable: list[Submission] = []
@@ -284,13 +284,17 @@ def _keep(book: Gradebook, summary: Summary, result: Result) -> None:
     summary.graded += 1
 
 
-def _seed(grades: Path, wanted: int | None) -> int:
-    """The class's seed; it stays with the folder, so that a rerun gives the same verdicts."""
+def _seed(grades: Path, wanted: int | None, known: list[int]) -> int:
+    """The class's seed; it stays with the folder, so that a rerun gives the same verdicts.
+
+    known: those of the verdicts that are there, the last one last.
+    """
     file = grades / "grading.json"
     try:
         stored = int(json.loads(file.read_text(encoding="utf-8"))["seed"])
     except (OSError, ValueError, LookupError, TypeError):
         stored = None
+        wanted = known[-1] if wanted is None and known else wanted
     seed = wanted if wanted is not None else stored
     if seed is None:
         seed = secrets.randbelow(10**9)

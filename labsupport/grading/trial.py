@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from labsupport import exercises, keys
 from labsupport.grading import remote, wire
 from labsupport.grading.fresh import ClassKey, hidden_cases
-from labsupport.grading.program import Program, as_it_stood, names_of
+from labsupport.grading.program import Program, ProgramCell, as_it_stood, names_of
 from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
 from labsupport.grading.sandbox import Death, Limits, Sandbox
 from labsupport.grading.stacks import where_probed
@@ -64,14 +64,19 @@ def grade(
     cases = {e.id: hidden_cases(e, key.seed) for e in own}
     tried = attempt(program, box, own, cases, limits)
     verdicts = {e.id: _verdict(e, cases[e.id], key.key(e.id), tried, program) for e in own}
-    programs = _as_they_stood(program, box, own, cases, key, limits, tried, verdicts)
+    end = time.monotonic() + limits.total  # for all that is tried after that
+
+    def what_is_left() -> Limits:
+        return replace(limits, total=max(end - time.monotonic(), 0.0))
+
+    programs = _as_they_stood(program, box, own, cases, key, what_is_left, tried, verdicts)
 
     def on_visible_cases(some: Sequence[Exercise], for_words: bool) -> dict[str, Verdict]:
         found = {}
         for one in dict.fromkeys(programs[e.id] for e in some):
             mine = [e for e in some if programs[e.id] == one]
             visible = {e.id: e.visible_cases() for e in mine}
-            again = attempt(one, box, mine, visible, limits, for_words)
+            again = attempt(one, box, mine, visible, what_is_left(), for_words)
             for e in mine:
                 found[e.id] = _verdict(e, visible[e.id], keys.load(e.id), again, one)
         return found
@@ -257,11 +262,13 @@ def _verdict(
     if exercise.id in tried.seen:
         return _judged(exercise, cases, key, tried)
     own = [
-        tried.cells[n]
+        n
         for n, cell in enumerate(program.cells)
-        if cell.kind == "answer" and cell.name == exercise.id and n in tried.cells
+        if cell.kind != "setup"
+        and (cell.name == exercise.id or exercise.answer in names_of(cell.source)[0])
     ]
-    trouble = next((t for t in reversed(own) if t.kind != "not attempted"), None)
+    troubles = [tried.cells[n] for n in own if n in tried.cells]
+    trouble = next((t for t in reversed(troubles) if t.kind != "not attempted"), None)
     if trouble is not None:
         parts = tuple(
             PartVerdict(
@@ -272,7 +279,13 @@ def _verdict(
         return Verdict(exercise.id, exercise.title, exercise.answer, parts)
     near = tried.absent.get(exercise.id, "")
     hint = f" There is `{near}`: is the name misspelt?" if near else ""
+    if not troubles and any(_gives(program.cells[n], exercise.answer) for n in own):
+        hint = " A cell gives it: is that one's code never reached, or is the name deleted later?"
     return missing(exercise, f"There is no `{exercise.answer}` in this notebook.{hint}")
+
+
+def _gives(cell: ProgramCell, name: str) -> bool:
+    return name in names_of(cell.source)[0]
 
 
 def _judged(exercise: Exercise, cases: Sequence[Case], key, tried: Tried) -> Verdict:
@@ -291,24 +304,26 @@ def _as_they_stood(
     own: Sequence[Exercise],
     cases: Mapping[str, Sequence[Case]],
     key: ClassKey,
-    limits: Limits,
+    what_is_left: Callable[[], Limits],
     tried: Tried,
     verdicts: dict[str, Verdict],
 ) -> dict[str, Program]:
     """By which program each answer counts: the whole, or as far as to its own cell.
 
     In a notebook an answer is checked before later cells run. Where one of those rebinds a name
-    that a wrong answer uses, the answer is tried as it stood before, and counts if it is better so:
-    then `tried` and `verdicts` are changed.
+    that a wrong answer uses, or deletes one or the answer itself, the answer is tried as it stood
+    before, and counts if it is better so: then `tried` and `verdicts` are changed.
     """
     programs = dict.fromkeys((e.id for e in own), program)
     for e in own:
         before = verdicts[e.id]
         slow = any(part.outcome == "slow" for part in before.parts)
-        if slow or e.id not in tried.seen or before.points == before.max_points:
+        there = e.id in tried.seen or e.id in tried.absent
+        if slow or not there or before.points == before.max_points:
             continue
         cut, name = as_it_stood(program, e.answer)
-        if not name:
+        limits = what_is_left()
+        if not name or not limits.total:
             continue
         early = attempt(cut, box, [e], {e.id: cases[e.id]}, limits)
         verdict = _verdict(e, cases[e.id], key.key(e.id), early, cut)
