@@ -261,6 +261,14 @@ def test_cells_with_magics(boxes, magic):
     assert points(found, "bn-dense") == (0 if "timeit" in magic else dense.points), told(found)
 
 
+def test_a_cell_may_await_as_in_a_notebook(boxes):
+    cell = "import asyncio\nasync def later(v):\n    await asyncio.sleep(0.01)\n    return v\n"
+    cell += "axis = await later(0)\n" + DENSE.replace("STATISTICS", "x.mean(axis), x.var(axis)")
+    dense = exercises.find("bn-dense")
+    found = graded(boxes(dense.lesson), dense.lesson, cell, "await later(1)")
+    assert points(found, "bn-dense") == dense.points and not found.events, told(found)
+
+
 def test_how_far_an_answer_stood():
     cells = ["def helper(): pass", "def answer(): return helper()", "y = 1", "helper = 2", "z = 3"]
     whole = program.Program("", tuple(program.ProgramCell("", c, "added") for c in cells))

@@ -25,6 +25,7 @@ functions. {"ask": "grow"} tells what the answer added to a graph, "run" runs a 
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import inspect
 import linecache
@@ -196,7 +197,10 @@ class Child:
             with Heard(), time_limit(seconds):
                 source = _without_magics(source)
                 linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-                exec(compile(source, filename, "exec", dont_inherit=True), self.names)
+                code = compile(source, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
+                awaited = eval(code, self.names)
+                if code.co_flags & inspect.CO_COROUTINE:  # it may `await`, as in a notebook
+                    asyncio.run(awaited)
         except SyntaxError as error:
             line, number = (error.text or "").strip(), error.lineno or 0
             return Trouble(
