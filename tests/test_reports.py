@@ -790,6 +790,21 @@ def test_what_an_instructor_entered_in_nbgrader_stays(tmp_path):
         assert comment.manual_comment == "See me." and comment.auto_comment is None
 
 
+def test_who_is_gone_is_gone_from_nbgrader_unless_entered_there(tmp_path):
+    from nbgrader.api import Gradebook
+
+    def students():
+        with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+            return {student.id for student in book.students}
+
+    write(tmp_path, [result("ann"), result("bob")])
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+        book.add_student("cy")
+    assert students() == {"ann", "bob", "cy"}
+    write(tmp_path, [result("ann")])
+    assert students() == {"ann", "cy"}
+
+
 def test_nbgrader_follows_a_course_that_has_changed(tmp_path):
     write(tmp_path, [result("ann"), result("ann", LESSONS[1])])
     other = result("ann")

@@ -108,8 +108,21 @@ class _Writer:
                 kept += self._lesson(api, people, lesson, points)
             there = {self.names[lesson] for lesson in self.lessons}
             kept += self._without([a for a in db.query(api.Assignment) if a.name not in there])
+            self._without_the_gone(api)
         db.commit()
         return kept
+
+    def _without_the_gone(self, api) -> None:
+        """Take away students of an earlier run of whom nothing is left.
+
+        Who was entered by hand stays: whoever is from here has a first name, which is empty.
+        """
+        self.db.flush()
+        there = set(self.ids.values())
+        busy = {submission.student_id for submission in self.db.query(api.SubmittedAssignment)}
+        for student in self.db.query(api.Student):
+            if student.first_name == "" and student.id not in there | busy:
+                self.db.delete(student)
 
     def _lesson(self, api, people, lesson: str, points: Mapping[str, int]) -> list[str]:
         """An assignment with all its submissions. Returns whose is kept though it is gone."""

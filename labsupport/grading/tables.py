@@ -94,7 +94,7 @@ def write_canvas(folder: Path, students: Students, lessons: Lessons) -> list[str
         },
         CANVAS_HEADER,
     )
-    said = _left_out(path, students, set(sure), "Canvas says nothing of who they are")
+    said = _left_out(path, students, set(sure), "it is not sure who they are in Canvas")
     if len(found) > 1:
         said.append(
             f"{path.name} is a file for each lesson, since an empty cell would clear a grade that "
