@@ -280,7 +280,7 @@ def _verdict(
     near = tried.absent.get(exercise.id, "")
     hint = f" There is `{near}`: is the name misspelt?" if near else ""
     if not troubles and any(_gives(program.cells[n], exercise.answer) for n in own):
-        hint = " A cell gives it: is that one's code never reached, or is the name deleted later?"
+        hint = " A cell defines it: is that code never reached, or is the name deleted later?"
     return missing(exercise, f"There is no `{exercise.answer}` in this notebook.{hint}")
 
 
