@@ -41,11 +41,14 @@ def pair(value: Any, what: str) -> tuple[Any, Any]:
 
 
 def flat(value: Any) -> Any:
-    """Statistics of shape (1, D), (1, C, 1, 1) … as (D,): where the text allows either."""
+    """Statistics of shape (1, D), (1, C, 1, 1) … as (D,): where the text allows either.
+
+    A single number stays one.
+    """
     found = plain(value)
-    if isinstance(found, str):
+    if isinstance(found, str) or found.ndim == 0:
         return found
-    return found.reshape(-1) if found.size == max(found.shape, default=1) else found
+    return found.reshape(-1) if found.size == max(found.shape) else found
 
 
 def _what(value: Any) -> str:

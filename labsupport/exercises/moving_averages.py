@@ -495,7 +495,7 @@ def _warm_up_cases(rng: np.random.RandomState) -> list[Case]:
 
 def _warm_up_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     steps = call(answer, inputs["fraction"], inputs["momentum"], name="steps_to_reach")
-    return {"steps": flat(steps) if isinstance(steps, np.ndarray) else steps}
+    return {"steps": steps}
 
 
 def _whole_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:

@@ -187,6 +187,11 @@ def as_int64(fraction, momentum):
     return np.int64(np.ceil(np.log1p(-fraction) / np.log(momentum)))
 
 
+@variant("an array without axes")
+def as_array(fraction, momentum):
+    return np.array(math.ceil(exact(fraction, momentum)))
+
+
 @variant("logarithms to base 2")
 def base_2(fraction, momentum):
     return int(-(-math.log2(1 - fraction) // math.log2(momentum)))
