@@ -389,7 +389,7 @@ figures.accuracy_by_steps(curves, reference=own[100])
 # `predicts_alone(layer, x)`: True if every sample of `x` gets the same prediction from
 # `layer(…, training=False)` alone as together with the others, to within rounding; else False.
 #
-# The check brings thirteen layers, three of them innocent. Which wrong tests would call a layer
+# The check brings twenty layers, three of them innocent. Which wrong tests would call a layer
 # innocent that subtracts the mean of its batch?
 
 

@@ -133,9 +133,36 @@ def test_a_row_handed_over_as_a_batch_is_told_its_shape():
     cases = exercise.visible_cases()
     verdict = judge(exercise, cases, load(exercise.id), observe(exercise, by_row, cases))
     assert verdict.points == 0
-    assert {"called with an array of shape (3,)" in part.message for part in verdict.parts} == {
-        True
-    }
+    for part in verdict.parts[:2]:  # the third waits for what happens to `x`
+        assert "called with an array of shape (3,)" in part.message
+
+
+def alone_verdict(answer):
+    exercise = exercises.find("bn-alone")
+    cases = exercise.visible_cases()
+    return judge(exercise, cases, load(exercise.id), observe(exercise, answer, cases))
+
+
+def test_a_right_test_that_changes_x_afterwards_loses_that_point_alone():
+    def careless(layer, x):
+        together = layer(x, training=False)
+        alone = np.vstack([layer(x[i : i + 1], training=False) for i in range(len(x))])
+        x *= 0
+        return np.allclose(together, alone)
+
+    assert [part.points for part in alone_verdict(careless).parts] == [2, 1, 0]
+
+
+def test_a_string_is_shown_as_one():
+    assert "the string 'False'" in alone_verdict(lambda layer, x: "False").parts[0].message
+
+
+def test_samples_at_random_are_not_enough():
+    def at_random(layer, x):
+        some, y = np.random.choice(len(x), 4, replace=False), layer(x, training=False)
+        return all(np.allclose(layer(x[i : i + 1], training=False), y[i]) for i in some)
+
+    assert alone_verdict(at_random).points == 0
 
 
 @pytest.mark.parametrize("exercise_id", ["bn-predict", "bn-layer"])

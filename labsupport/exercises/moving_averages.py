@@ -636,6 +636,12 @@ class Suspect:
     def __init__(self, rule: Callable[[np.ndarray, bool, int], np.ndarray]):
         self.rule, self.calls = rule, 0
 
+    def __copy__(self):
+        return self  # or a test that copies it for every call would never see it drift
+
+    def __deepcopy__(self, memo):
+        return self
+
     def __call__(self, x, training):
         x = np.asarray(x, dtype=float)
         if x.ndim != 2:
@@ -657,11 +663,16 @@ def _neighbourly(x, training, calls):
     return out
 
 
-def _in_the_middle(x, training, calls):
-    out, middle = 3 * x + 1, len(x) // 2
-    if middle > 1:
-        out[middle] += 0.1 * x[middle - 1]
-    return out
+def _one_mixed(place: Callable[[int], int]) -> Callable:
+    """A rule that mixes one sample with the one before it. place: of how many, which one."""
+
+    def rule(x, training, calls):
+        out, i = 3 * x + 1, place(len(x))
+        if 0 < i < len(x):
+            out[i] += 0.1 * x[i - 1]
+        return out
+
+    return rule
 
 
 def _first_with_last(x, training, calls):
@@ -670,10 +681,28 @@ def _first_with_last(x, training, calls):
     return out
 
 
+def _last_feature_mixed(x, training, calls):
+    out = 3 * x + 1
+    out[:, -1] += 0.1 * (x[:, -1].mean() - x[:, -1])
+    return out
+
+
+def _features_exchanged(x, training, calls):
+    return (3 * x + 1)[:, ::-1] if len(x) > 1 else 3 * x + 1
+
+
+def _from_feature_to_feature(x, training, calls):
+    out = 3 * x + 1
+    if len(x) > 1:
+        out[:, :2] += [0.3, -0.3]
+    return out
+
+
 #: What the suspects do, each with a description that completes "a layer that …".
 _SUSPECTS: dict[str, tuple[str, Callable]] = {
     "good-plain": ("treats every sample alike", _honest),
-    "good-rounding": ("rounds differently in batches", lambda x, t, n: 3 * x + 1 + 1e-9 * len(x)),
+    # Rounding is some 40 units in the last place here: so few that equality in float32 allows it.
+    "good-rounding": ("rounds differently in batches", lambda x, t, n: 3 * x + 1 + 2e-14 * len(x)),
     "good-training": (
         "mixes samples in training only",
         lambda x, t, n: x - x.mean(axis=0) if t else 3 * x + 1,
@@ -686,9 +715,25 @@ _SUSPECTS: dict[str, tuple[str, Callable]] = {
     "bad-size": ("looks at the size of the batch", lambda x, t, n: x * (1 + 1 / len(x))),
     "bad-neighbour": ("mixes every sample but the first with its neighbour", _neighbourly),
     "bad-first": ("mixes the first sample with the last one", _first_with_last),
-    "bad-middle": ("mixes one sample in the middle with its neighbour", _in_the_middle),
-    "bad-more": ("gives more in company", lambda x, t, n: 3 * x + 1 + 0.1 * (len(x) > 1)),
-    "bad-less": ("gives less in company", lambda x, t, n: 3 * x + 1 - 0.1 * (len(x) > 1)),
+    "bad-second": ("mixes the second sample with the first one", _one_mixed(lambda n: 1)),
+    "bad-middle": (
+        "mixes one sample in the middle with its neighbour",
+        _one_mixed(lambda n: n // 2),
+    ),
+    "bad-last": ("mixes the last sample with its neighbour", _one_mixed(lambda n: n - 1)),
+    "bad-feature": ("mixes samples in their last feature only", _last_feature_mixed),
+    "bad-order": ("returns the samples in reverse order", lambda x, t, n: 3 * x[::-1] + 1),
+    "bad-columns": ("returns the features in reverse order in company", _features_exchanged),
+    "bad-transfer": (
+        "takes a little from one feature and gives it to another in company",
+        _from_feature_to_feature,
+    ),
+    "bad-little": (
+        "adds 0.02 to what is above the mean of the batch",
+        lambda x, t, n: 3 * x + 1 + 0.02 * (x > x.mean(axis=0)),
+    ),
+    "bad-more": ("gives more in company", lambda x, t, n: 3 * x + 1 + 0.3 * (len(x) > 1)),
+    "bad-less": ("gives less in company", lambda x, t, n: 3 * x + 1 - 0.3 * (len(x) > 1)),
     "bad-drift": ("changes a little at every call", lambda x, t, n: 3 * x + 1 + 0.01 * n),
     "bad-single": (
         "gives zeros for a batch of one",
@@ -701,7 +746,9 @@ def _alone_cases(rng: np.random.RandomState) -> list[Case]:
     cases = []
     for place in rng.permutation(len(_SUSPECTS)):  # or who counts calls would know whom to accuse
         name = list(_SUSPECTS)[place]
-        x = batch(rng, int(rng.randint(5, 8)), 3)
+        # Many, so that a few at random are not enough; an even number, so that the last one is not
+        # at an even place, as the first is.
+        x = batch(rng, 2 * int(rng.randint(5, 8)), 3)
         cases.append(Case(name, f"a layer that {_SUSPECTS[name][0]}", dict(x=x, rule=name)))
     return cases
 
@@ -717,7 +764,7 @@ def _alone_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 def _described(value: Any) -> str:
     found = plain(value)
     if isinstance(found, str):
-        return str(found)
+        return str(found) if isinstance(found, Odd) else f"the string {found!r}"
     return "a number" if found.shape == () else f"an array of shape {found.shape}"
 
 
@@ -735,13 +782,8 @@ ALONE = Exercise(
     answer="predicts_alone",
     parts=(
         Part("caught", 2, "layers that mix samples are caught", ("bad-*/answer",), ("cleared",)),
-        Part(
-            "cleared",
-            2,
-            "layers that do not are cleared",
-            ("good-*/answer", "*/inputs"),
-            ("caught",),
-        ),
+        Part("cleared", 1, "layers that do not are cleared", ("good-*/answer",), ("caught",)),
+        Part("inputs", 1, "`x` itself is left alone", ("*/inputs",)),
     ),
     cases=_alone_cases,
     probe=_alone_probe,

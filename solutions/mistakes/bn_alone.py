@@ -1,5 +1,7 @@
 """Known answers to `bn-alone`: wrong ones with their questions, and right ones."""
 
+import copy
+
 import numpy as np
 
 from labsupport.authoring.catalogue import mistake, variant
@@ -38,6 +40,108 @@ def first_sample_only(layer, x):
 def ends_only(layer, x):
     ends = [0, 1, -1]
     return np.allclose(layer(x, training=False)[ends], alone(layer, x)[ends])
+
+
+@mistake(
+    "all-but-last",
+    "You never compare the last sample",
+    "For 6 samples, which numbers does your loop run through, and which one should be the last?",
+    see="tried by a reader",
+)
+def all_but_last(layer, x):
+    return np.allclose(layer(x, training=False)[:-1], alone(layer, x)[:-1])
+
+
+@mistake(
+    "first-few",
+    "You compare some of the samples, not every one",
+    "What would your test say of a layer that goes wrong only for the last sample of a batch?",
+    see="tried by a reader",
+)
+def first_few(layer, x):
+    return np.allclose(layer(x, training=False)[:4], alone(layer, x)[:4])
+
+
+@mistake(
+    "first-middle-and-last",
+    "You compare some of the samples, not every one",
+    "What would your test say of a layer that mixes one of the others with its neighbour?",
+    see="tried by a reader",
+)
+def first_middle_and_last(layer, x):
+    some = [0, len(x) // 2, -1]
+    return np.allclose(layer(x, training=False)[some], alone(layer, x)[some])
+
+
+@mistake(
+    "every-other-sample",
+    "You compare some of the samples, not every one",
+    "What would your test say of a layer that mixes one of the others with its neighbour?",
+    see="tried by a reader",
+)
+def every_other_sample(layer, x):
+    return np.allclose(layer(x, training=False)[::2], alone(layer, x)[::2])
+
+
+@mistake(
+    "first-feature-only",
+    "You do not compare every feature of a prediction",
+    "What would your test say of a layer that is right in feature 0 and mixes samples in the rest?",
+    see="tried by a reader",
+)
+def first_feature_only(layer, x):
+    return np.allclose(layer(x, training=False)[:, 0], alone(layer, x)[:, 0])
+
+
+@mistake(
+    "wide-tolerance",
+    "You allow for so much that a layer may mix a little of the batch into a prediction",
+    "How far apart can rounding bring two numbers near 10? How far apart may they be in your test?",
+    see="tried by a reader",
+)
+def wide_tolerance(layer, x):
+    return np.allclose(layer(x, training=False), alone(layer, x), atol=0.05)
+
+
+@mistake(
+    "samples-sorted",
+    "You compare what is left when nobody asks which sample a prediction belongs to",
+    "What would your test say of a layer that returns its predictions in reverse order?",
+    see="tried by a reader",
+)
+def samples_sorted(layer, x):
+    return np.allclose(np.sort(layer(x, training=False), axis=0), np.sort(alone(layer, x), axis=0))
+
+
+@mistake(
+    "features-sorted",
+    "You compare what is left when nobody asks which feature a number belongs to",
+    "What would your test say of a layer that exchanges two features when a sample has company?",
+    see="tried by a reader",
+)
+def features_sorted(layer, x):
+    return np.allclose(np.sort(layer(x, training=False)), np.sort(alone(layer, x)))
+
+
+@mistake(
+    "all-sorted",
+    "You compare what is left when nobody asks where a number belongs",
+    "What would your test say of a layer that returns its predictions in reverse order?",
+    see="tried by a reader",
+)
+def all_sorted(layer, x):
+    together = layer(x, training=False)
+    return np.allclose(np.sort(together, axis=None), np.sort(alone(layer, x), axis=None))
+
+
+@mistake(
+    "row-sums",
+    "You compare the sums of the predictions, not the predictions",
+    "Which other three numbers have the same sum as (1, 2, 3)?",
+    see="tried by a reader",
+)
+def row_sums(layer, x):
+    return np.allclose(layer(x, training=False).sum(axis=1), alone(layer, x).sum(axis=1))
 
 
 @mistake(
@@ -224,3 +328,26 @@ def by_generator(layer, x):
     return all(
         np.allclose(layer(x[i : i + 1], training=False), y[i : i + 1]) for i in range(len(x))
     )
+
+
+@variant("a copy of the layer for every call")
+def by_copies(layer, x):
+    y = copy.deepcopy(layer)(x, training=False)
+    rows = [copy.deepcopy(layer)(x[i : i + 1], training=False) for i in range(len(x))]
+    return np.allclose(y, np.concatenate(rows))
+
+
+@variant("a tolerance of 0.001")
+def by_a_thousandth(layer, x):
+    return np.allclose(layer(x, training=False), alone(layer, x), rtol=1e-3, atol=1e-3)
+
+
+@variant("equal in float32")
+def equal_in_float32(layer, x):
+    y = layer(x, training=False).astype(np.float32)
+    return np.array_equal(y, alone(layer, x).astype(np.float32))
+
+
+@variant("equal after rounding")
+def equal_after_rounding(layer, x):
+    return (np.round(layer(x, training=False), 6) == np.round(alone(layer, x), 6)).all()
