@@ -39,13 +39,13 @@ def _gradient_cases(rng: np.random.RandomState) -> list[Case]:
         # then brings the very same number back.
         return rng.choice([-1, 1], shape) * rng.randint(32, 128, shape) / 64
 
-    whole = rng.choice([-1, 1], 4) * rng.randint(1, 4, 4)
+    whole = rng.permutation([-1, -1, 1, 1]) * rng.randint(1, 4, 4)  # ints are cut off towards 0
     return [
         case("matrix", "a matrix", points(3, 4), 2.0**-5),
         case("vector", "a vector, the largest h", points(5), 0.25),
-        case("tensor", "an array with three axes", points(2, 3, 2), 2.0**-4),
-        case("whole", "whole numbers", whole, 2.0**-4),
-        case("view", "a transposed matrix", points(4, 2).T, 2.0**-5),
+        case("tensor", "an array with three axes", points(2, 3, 2), 0.25),
+        case("whole", "whole numbers", whole, 0.125),
+        case("view", "a transposed matrix", points(4, 2).T, 0.125),
     ]
 
 
@@ -83,10 +83,18 @@ GRADIENT = Exercise(
     ),
     rtol=1e-6,  # nothing but the formula itself is asked for, and f works in float64
     atol=1e-7,
+    whole=True,  # inputs can be spoiled in a few ways only: the slopes say which mistake it was
 )
 
 
 # ---------------------------------------------------------------- bn-cache
+
+
+def _well_spread(rng: np.random.RandomState, n: int, d: int) -> np.ndarray:
+    """A batch (n, d) in which σ is above 6 in every feature: no ε up to 0.001 is to be seen."""
+    steps = np.array([rng.permutation(np.linspace(-1, 1, n)) for _ in range(d)]).T
+    centre = rng.uniform(6.0, 18.0, d) * rng.choice([-1, 1], d)
+    return centre + rng.uniform(12.0, 18.0, d) * (steps + rng.uniform(-0.15, 0.15, (n, d)))
 
 
 def _normalize_cases(rng: np.random.RandomState) -> list[Case]:
@@ -94,8 +102,8 @@ def _normalize_cases(rng: np.random.RandomState) -> list[Case]:
     constant = batch(rng, 5, 3)
     constant[:, 2] = rng.randint(2, 6) + 0.25  # its mean is exact in float32 too
     return [
-        Case("plain", f"{n} samples of 4 features", dict(x=batch(rng, n, 4), eps=1e-5)),
-        Case("wide", "fewer samples than features", dict(x=batch(rng, 3, 5), eps=1e-6)),
+        Case("plain", f"{n} samples of 4 features", dict(x=_well_spread(rng, n, 4), eps=1e-5)),
+        Case("wide", "fewer samples than features", dict(x=_well_spread(rng, 3, 5), eps=1e-6)),
         Case(
             "large-eps",
             "a large ε",
@@ -111,14 +119,34 @@ def _normalize_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {"x_hat": x_hat, "s": flat(s)}
 
 
+def _eps_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
+    """Which ε it was, by a feature that never varies."""
+    still = np.flatnonzero(np.ptp(inputs["x"], axis=0) == 0)
+    if not still.size:
+        return None
+    i, used = int(still[0]), float(seen["s"][still[0]]) ** 2
+    if np.isclose(used, inputs["eps"], rtol=1e-3):
+        return None
+    return (
+        f"Feature {i} never varies, so that s² is ε there, here {inputs['eps']:.3g}. Yours is "
+        f"{used:.3g}."
+    )
+
+
 NORMALIZE = Exercise(
     id="bn-cache",
     lesson=LESSON,
     title="Forwards, keeping what the way back needs",
     answer="normalize",
     parts=(
-        Part("x_hat", 1, "x̂, feature by feature", ("*/x_hat",)),
-        Part("s", 1, "s, what x̂ was divided by", ("*/s",)),
+        Part("x_hat", 1, "x̂, feature by feature", ("plain/x_hat", "wide/x_hat")),
+        Part("s", 1, "s, what x̂ was divided by", ("plain/s", "wide/s")),
+        Part(
+            "eps",
+            1,
+            "ε does its work",
+            ("large-eps/x_hat", "large-eps/s", "constant/x_hat", "constant/s"),
+        ),
         Part("inputs", 1, "`x` itself is left alone", ("*/inputs",)),
     ),
     cases=_normalize_cases,
@@ -128,6 +156,7 @@ NORMALIZE = Exercise(
         "`s` has one number per feature: shape (D,). ε is part of it.",
         "Check yourself: `x_hat * s` plus the mean of each feature must give `x` back.",
     ),
+    facts=(_eps_fact,),
 )
 
 
@@ -140,13 +169,6 @@ def _upstream(rng: np.random.RandomState, x: np.ndarray) -> np.ndarray:
     shift = rng.uniform(0.6, 1.2, x.shape[1]) * rng.choice([-1, 1], x.shape[1])
     middle, spread = x.mean(axis=0), np.ptp(x, axis=0) / 3 + 1e-9
     return shift + lean * (x - middle) / spread + 0.5 * rng.randn(*x.shape)
-
-
-def _well_spread(rng: np.random.RandomState, n: int, d: int) -> np.ndarray:
-    """A batch (n, d) in which σ is between 2 and 6 in every feature: a tiny ε is no matter."""
-    steps = np.array([rng.permutation(np.linspace(-1, 1, n)) for _ in range(d)]).T
-    centre = rng.uniform(2.0, 6.0, d) * rng.choice([-1, 1], d)
-    return centre + rng.uniform(4.0, 6.0, d) * (steps + rng.uniform(-0.15, 0.15, (n, d)))
 
 
 def _backward_cases(rng: np.random.RandomState) -> list[Case]:
@@ -167,8 +189,15 @@ def _backward_cases(rng: np.random.RandomState) -> list[Case]:
     ]
 
 
+def _copied(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: np.copy(value) if np.ndim(value) else value for name, value in inputs.items()}
+
+
 def _backward_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    return _three_gradients(answer, inputs, "batch_norm_backward")
+    if len(inputs["x"]) > 1:
+        return _three_gradients(answer, inputs, "batch_norm_backward")
+    # Some honest code stops at a batch of one. It shall lose nothing but what is said of ε.
+    return {"dx": _three_gradients(answer, _copied(inputs), "batch_norm_backward")["dx"]}
 
 
 def _three_gradients(answer: Any, inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -186,21 +215,40 @@ def _off(seen: np.ndarray, right: np.ndarray) -> bool:
     return not np.allclose(seen, right, rtol=1e-4, atol=1e-5)
 
 
-def _scaled(dx: np.ndarray, wanted: np.ndarray) -> bool:
-    """Whether every feature of dx is a multiple of what it should be."""
-    factor = (dx * wanted).sum(axis=0) / np.maximum((wanted**2).sum(axis=0), 1e-12)
-    return np.allclose(dx, factor * wanted, rtol=1e-3, atol=1e-4)
+def _whole_off(dx: np.ndarray, wanted: np.ndarray) -> str | None:
+    """What is wrong with all of dx, if in every feature it is a multiple of what it should be."""
+    if not dx.any():
+        return "Your dx is 0 everywhere. Which of the three paths do you add up?"
+    size = (wanted**2).sum(axis=0)
+    factor = (dx * wanted).sum(axis=0) / np.maximum(size, 1e-12)
+    if not np.allclose(dx, factor * wanted, rtol=1e-3, atol=1e-4):
+        return None
+    three = "The three paths of your dx are there in the right proportion, but the whole"
+    if np.allclose(factor[size > 1e-12], -1, rtol=1e-3):
+        return f"{three} has the wrong sign."
+    return f"{three} comes with a wrong factor. What scales them all?"
 
 
-def _direct_path_off(error: np.ndarray, by: np.ndarray) -> bool:
-    """Whether an error of dx is more than a wrong share of the paths through μ and σ².
+def _blamed(error: np.ndarray, by: np.ndarray, dy: np.ndarray) -> str:
+    """Which paths an error of dx comes by: "direct", "statistics", or "" where it does not show.
 
-    Those add to every sample the same number, and a multiple of its distance from the mean.
+    A wrong weight of the direct path gives a multiple of dy; wrong weights of those through μ and
+    σ² add to every sample the same number, and a multiple of its distance from the mean.
     """
-    centred = by - by.mean(axis=0)
-    rest = error - error.mean(axis=0)
-    rest -= centred * (rest * centred).sum(axis=0) / ((centred**2).sum(axis=0) + 1e-12)
-    return bool(np.abs(rest).max() > 1e-3 * np.abs(error).max())
+    if len(by) < 4:
+        return ""  # so few numbers are made of anything
+    centred, least = by - by.mean(axis=0), 1e-3 * np.abs(error).max()
+
+    def without(rest, along):
+        return rest - along * (rest * along).sum(axis=0) / ((along**2).sum(axis=0) + 1e-12)
+
+    if np.abs(without(error, dy)).max() < least:
+        return "direct"
+    rest = without(error - error.mean(axis=0), centred)
+    return "statistics" if np.abs(rest).max() < least else ""
+
+
+FOLLOW = " Follow the path through {}."
 
 
 def _sums_fact(along: str, unit: str = "feature") -> Fact:
@@ -215,30 +263,29 @@ def _sums_fact(along: str, unit: str = "feature") -> Fact:
         dx, wanted, by = seen["dx"], right["dx"], inputs[along]
         if not _off(dx, wanted):
             return None
-        if _scaled(dx, wanted):
-            return (
-                "The three paths of your dx are there in the right proportion, but the whole is "
-                "too large or too small. What scales them all?"
-            )
-        direct = _direct_path_off(dx - wanted, by)
+        whole = _whole_off(dx, wanted)
+        if whole:
+            return whole
+        blamed = _blamed(dx - wanted, by, inputs["dy"])
         first, size = dx.sum(axis=0), np.abs(wanted).sum(axis=0) + 1e-3
         if np.any(np.abs(first) > 1e-3 * size):
             i = int(np.argmax(np.abs(first) / size))
-            follow = "Look at the direct path first." if direct else "Follow the path through μ."
+            follow = {"direct": " Look at the direct path.", "statistics": FOLLOW.format("μ")}
             return (
-                f"In {unit} {i} your dx adds up to {first[i]:.3g} over the batch. It should add "
-                f"up to 0, since adding one number to every sample changes no output. {follow}"
+                f"In {unit} {i} your dx adds up to {first[i]:.3g} over the batch. It should add up "
+                "to 0, since adding one number to every sample changes no output."
+                f"{follow.get(blamed, '')}"
             )
         second, should = ((g * by).sum(axis=0) for g in (dx, wanted))
         size = np.abs(wanted * by).sum(axis=0) + 1e-3
         if np.any(np.abs(second - should) > 1e-3 * size):
             i = int(np.argmax(np.abs(second - should) / size))
             zero = abs(should[i]) < 1e-3 * size[i]
-            follow = "Look at γ, s and ε." if direct else "Follow the path through σ²."
+            follow = FOLLOW.format("σ²") if blamed == "statistics" else ""
             return (
                 f"The path through μ closes: dx adds up to 0. But in {unit} {i} the sum of dx "
                 f"times {along} is {second[i]:.3g}; it should be "
-                f"{0 if zero else should[i]:.3g}. {follow}"
+                f"{0 if zero else should[i]:.3g}.{follow}"
             )
         return "Both sums of dx come out right, but dx does not. Look at γ and s."
 
@@ -246,7 +293,7 @@ def _sums_fact(along: str, unit: str = "feature") -> Fact:
 
 
 def _in_batches(name: str) -> tuple[str, ...]:
-    """Where a value is looked at; apart from the batch of one, at which some honest code stops."""
+    """Where a value is looked at: in all cases but the batch of one (see `_backward_probe`)."""
     return tuple(f"{case}/{name}" for case in ("plain", "wide", "large-eps", "constant"))
 
 
@@ -305,6 +352,8 @@ def _short_cases(rng: np.random.RandomState) -> list[Case]:
 
 
 def _short_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    if len(inputs["x_hat"]) == 1:  # as in `_backward_probe`
+        inputs = _copied(inputs)
     arguments = (inputs[name] for name in ("dy", "x_hat", "gamma", "s"))
     return {"dx": call(answer, *arguments, name="batch_norm_backward_short")}
 
@@ -376,7 +425,8 @@ def _images_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> st
     if _off(dx, wanted) and not _off(np.sort(dx, None), np.sort(wanted, None)):
         return None  # the right numbers in other places: the judge says so
     rows = dict(right, dx=_rows(wanted)), dict(seen, dx=_rows(dx))
-    return _sums_fact("x", "channel")({"x": _rows(inputs["x"])}, *rows)
+    flat = {name: _rows(inputs[name]) for name in ("x", "dy")}
+    return _sums_fact("x", "channel")(flat, *rows)
 
 
 IMAGES = Exercise(
@@ -490,7 +540,7 @@ def _which_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 def _word_about(answer: Any, name: str) -> str:
     if isinstance(answer, (list, tuple)) and len(answer) == len(patients):
         answer = dict(zip(patients, answer, strict=True))
-    if not isinstance(answer, dict):
+    if not isinstance(answer, Mapping):
         raise Unusable('It should be a dictionary like `{"A": "healthy", …}`.')
     words = {str(k).strip().upper(): v for k, v in answer.items()}
     if name not in words:
@@ -507,13 +557,14 @@ def _contradiction(word: str, patient: str, x, s, gamma, dy) -> str:
     dx, direct = ask(dy, x, gamma, 1e-9), gamma * dy / s
     should = np.array(DIAGNOSES[word](len(x)))[:, None] * sums(direct)
     first, second = np.all(np.abs(sums(dx) - should) < 1e-3, axis=1)
+    said = f"you say `{word}`, and"
     if not first and not second:
-        return "neither sum is what that would give"
+        return f"{said} neither sum is what that would give"
     if not first or not second:
-        return f"the {'second' if first else 'first'} sum is not what that would give"
+        return f"{said} the {'second' if first else 'first'} sum is not what that would give"
     knows_gamma = np.allclose(ask(dy, x, 2 * gamma, 1e-9), 2 * dx)
     if knows_gamma != (word != "gamma"):
-        return "both sums agree with that, but the gradient itself does not"
+        return f"{said} both sums agree with that, but the gradient itself does not"
     return FITS
 
 

@@ -1,5 +1,7 @@
 """Known answers to `bn-which-path`: wrong ones with their questions, and right ones."""
 
+from collections import UserDict
+
 from labsupport.authoring.catalogue import mistake, variant
 
 RIGHT = dict(A="variance", B="count", C="mean", D="gamma", E="half", F="both")
@@ -20,8 +22,8 @@ mistake(
 
 mistake(
     "sign-for-half",
-    "The path through σ² is there at half its strength, with the right sign",
-    "Weight w leaves 1 − w. Which w leaves ½, and which leaves 2?",
+    "You say that the path through σ² has the wrong sign; that would leave 2 of the second sum",
+    "Weight w leaves 1 − w. How much does `examine` show, and which w is that?",
     see="D40, D42",
 )({**RIGHT, "E": "sign"})
 
@@ -39,6 +41,14 @@ mistake(
     see="D37",
 )({**RIGHT, "F": "mean"})
 
+mistake(
+    "despite-the-sums",
+    "A gradient whose two sums do not vanish is not healthy",
+    "What should both sums of a right dx be? What are they here?",
+    see="the lesson: which sum feels it",
+)({**dict.fromkeys(RIGHT, "healthy"), "D": RIGHT["D"]})
+
+variant("a mapping that is no dictionary")(UserDict(RIGHT))
 variant("a list")(list(RIGHT.values()))
 variant("a tuple")(tuple(RIGHT.values()))
 variant("small letters and stray spaces")({k.lower(): f" {v.title()} " for k, v in RIGHT.items()})
