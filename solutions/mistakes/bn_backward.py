@@ -295,7 +295,7 @@ def var_from_x(dy, x, gamma, eps):
 
 @mistake(
     "var-from-x-hat",
-    "In dσ² you have x̂ᵢ where xᵢ − μ belongs: s is divided out once too often",
+    "In one of the two places of the path through σ² you have x̂ᵢ where xᵢ − μ belongs",
     "How do x̂ᵢ and xᵢ − μ differ? Which power of s goes with each of them?",
     see="public answers: cache misread",
 )
@@ -381,6 +381,26 @@ def no_eps_in_dx(dy, x, gamma, eps):
 )
 def fixed_eps(dy, x, gamma, eps):
     return graph(dy, x, gamma, 1e-5)
+
+
+@mistake(
+    "fixed-eps-smaller",
+    "You use a fixed small ε and not the argument `eps`",
+    "What should change in the result when the caller passes a larger `eps`?",
+    see="public answers: eps dropped in backward only",
+)
+def fixed_eps_smaller(dy, x, gamma, eps):
+    return graph(dy, x, gamma, 1e-8)
+
+
+@mistake(
+    "fixed-eps-larger",
+    "You use a fixed ε of 0.001 and not the argument `eps`",
+    "What should change in the result when the caller passes a larger `eps`?",
+    see="public answers: eps dropped in backward only",
+)
+def fixed_eps_larger(dy, x, gamma, eps):
+    return graph(dy, x, gamma, 1e-3)
 
 
 @mistake(
@@ -570,6 +590,29 @@ def both_by_mean(dy, x, gamma, eps):
 
 
 @mistake(
+    "dgamma-over-features",
+    "Your dγ is summed over the features and has one number per sample",
+    "What shape does γ have? Along which axis must you sum to get that shape?",
+    see="D48",
+)
+def dgamma_over_features(dy, x, gamma, eps):
+    centred, s = forward(x, eps)
+    dx, _, dbeta = graph(dy, x, gamma, eps)
+    return dx, (dy * centred / s).sum(axis=1), dbeta
+
+
+@mistake(
+    "dbeta-over-features",
+    "Your dβ is summed over the features and has one number per sample",
+    "What shape does β have? Along which axis must you sum to get that shape?",
+    see="D48",
+)
+def dbeta_over_features(dy, x, gamma, eps):
+    dx, dgamma, _ = graph(dy, x, gamma, eps)
+    return dx, dgamma, dy.sum(axis=1)
+
+
+@mistake(
     "summed-over-features",
     "Your dγ and dβ are summed over the features and have one number per sample",
     "What shape does γ have? Along which axis must you sum to get that shape?",
@@ -578,17 +621,6 @@ def both_by_mean(dy, x, gamma, eps):
 def summed_over_features(dy, x, gamma, eps):
     centred, s = forward(x, eps)
     return graph(dy, x, gamma, eps)[0], (dy * centred / s).sum(axis=1), dy.sum(axis=1)
-
-
-@mistake(
-    "not-summed",
-    "Your dγ and dβ have not been summed over the batch",
-    "What shape does γ have, and therefore its gradient?",
-    see="D48; public answers: missing reduction axis",
-)
-def not_summed(dy, x, gamma, eps):
-    centred, s = forward(x, eps)
-    return graph(dy, x, gamma, eps)[0], dy * centred / s, dy
 
 
 @mistake(
@@ -615,14 +647,14 @@ def dbeta_not_summed(dy, x, gamma, eps):
 
 
 @mistake(
-    "summed-to-one-number",
-    "Your dγ and dβ are single numbers: the sums have no `axis`",
+    "not-summed",
+    "Your dγ and dβ have not been summed over the batch",
     "What shape does γ have, and therefore its gradient?",
-    see="public answers: missing reduction axis",
+    see="D48; public answers: missing reduction axis",
 )
-def summed_to_one_number(dy, x, gamma, eps):
+def not_summed(dy, x, gamma, eps):
     centred, s = forward(x, eps)
-    return graph(dy, x, gamma, eps)[0], (dy * centred / s).sum(), dy.sum()
+    return graph(dy, x, gamma, eps)[0], dy * centred / s, dy
 
 
 @mistake(
@@ -645,6 +677,17 @@ def dgamma_one_number(dy, x, gamma, eps):
 def dbeta_one_number(dy, x, gamma, eps):
     dx, dgamma, dbeta = graph(dy, x, gamma, eps)
     return dx, dgamma, dbeta.sum()
+
+
+@mistake(
+    "summed-to-one-number",
+    "Your dγ and dβ are single numbers: the sums have no `axis`",
+    "What shape does γ have, and therefore its gradient?",
+    see="public answers: missing reduction axis",
+)
+def summed_to_one_number(dy, x, gamma, eps):
+    centred, s = forward(x, eps)
+    return graph(dy, x, gamma, eps)[0], (dy * centred / s).sum(), dy.sum()
 
 
 @mistake(
@@ -678,6 +721,18 @@ def order(dy, x, gamma, eps):
 def dx_last(dy, x, gamma, eps):
     dx, dgamma, dbeta = graph(dy, x, gamma, eps)
     return dgamma, dbeta, dx
+
+
+@mistake(
+    "changes-dy-after",
+    "You multiply `dy` by γ in place; whoever called you still needs it",
+    "After `dy *= gamma`, what does the array hold that the caller knows as `dy`?",
+    see="public answers: cache misread",
+)
+def changes_dy_after(dy, x, gamma, eps):
+    found = graph(dy, x, gamma, eps)
+    dy *= gamma
+    return found
 
 
 @mistake(

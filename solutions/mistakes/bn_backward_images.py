@@ -11,17 +11,24 @@ from labsupport.authoring.catalogue import mistake, variant
 PER_CHANNEL = (0, 2, 3)
 
 
-def back(dy, x, gamma, eps, *, over=PER_CHANNEL, count=None, mu=1.0, var=1.0):
+def back(dy, x, gamma, eps, *, over=PER_CHANNEL, count=None, mu=1.0, var=1.0, outside=0.0, ddof=0):
     """The three gradients, with the paths through μ and σ² weighted.
 
-    over: the axes that share a μ; count: by what sums are divided on the way back.
+    over: the axes that share a μ; count: by what sums are divided on the way back; outside: what
+    is added to the root.
     """
     up = dict(axis=over, keepdims=True)
-    centred, s = x - x.mean(**up), np.sqrt(x.var(**up) + eps)
+    centred, s = x - x.mean(**up), np.sqrt(x.var(**up, ddof=ddof) + eps) + outside
     x_hat, dx_hat = centred / s, gamma[:, None, None] * dy
     n = x.size / s.size if count is None else count
     dx = dx_hat - mu * dx_hat.sum(**up) / n - var * x_hat * (dx_hat * x_hat).sum(**up) / n
     return dx / s, (dy * x_hat).sum(axis=PER_CHANNEL), dy.sum(axis=PER_CHANNEL)
+
+
+def normal(x, eps):
+    """x̂ of images, channel by channel."""
+    up = dict(axis=PER_CHANNEL, keepdims=True)
+    return (x - x.mean(**up)) / np.sqrt(x.var(**up) + eps)
 
 
 def rows_back(dy, x, gamma, eps):
@@ -234,15 +241,90 @@ def left_in_rows(dy, x, gamma, eps):
 
 
 @mistake(
+    "dgamma-over-images",
+    "Your dγ is summed over the images and not over the pixels",
+    "Which numbers of y does the γ of one channel reach?",
+    see="D48",
+)
+def dgamma_over_images(dy, x, gamma, eps):
+    dx, _, dbeta = back(dy, x, gamma, eps)
+    return dx, (dy * normal(x, eps)).sum(axis=0), dbeta
+
+
+@mistake(
+    "dbeta-over-images",
+    "Your dβ is summed over the images and not over the pixels",
+    "Which numbers of y does the β of one channel reach?",
+    see="D48",
+)
+def dbeta_over_images(dy, x, gamma, eps):
+    dx, dgamma, _ = back(dy, x, gamma, eps)
+    return dx, dgamma, dy.sum(axis=0)
+
+
+@mistake(
+    "dgamma-over-pixels",
+    "Your dγ is summed over the pixels and not over the images",
+    "Which numbers of y does the γ of one channel reach?",
+    see="D48",
+)
+def dgamma_over_pixels(dy, x, gamma, eps):
+    dx, _, dbeta = back(dy, x, gamma, eps)
+    return dx, (dy * normal(x, eps)).sum(axis=(2, 3)), dbeta
+
+
+@mistake(
+    "dbeta-over-pixels",
+    "Your dβ is summed over the pixels and not over the images",
+    "Which numbers of y does the β of one channel reach?",
+    see="D48",
+)
+def dbeta_over_pixels(dy, x, gamma, eps):
+    dx, dgamma, _ = back(dy, x, gamma, eps)
+    return dx, dgamma, dy.sum(axis=(2, 3))
+
+
+@mistake(
+    "dgamma-by-mean",
+    "Your dγ is a mean; what was shared is summed on the way back",
+    "If every image is in the batch twice, what should become of dγ?",
+    see="D48",
+)
+def dgamma_by_mean(dy, x, gamma, eps):
+    dx, dgamma, dbeta = back(dy, x, gamma, eps)
+    return dx, dgamma / (x.size / x.shape[1]), dbeta
+
+
+@mistake(
+    "dbeta-by-mean",
+    "Your dβ is a mean; what was shared is summed on the way back",
+    "If every image is in the batch twice, what should become of dβ?",
+    see="D48",
+)
+def dbeta_by_mean(dy, x, gamma, eps):
+    dx, dgamma, dbeta = back(dy, x, gamma, eps)
+    return dx, dgamma, dbeta / (x.size / x.shape[1])
+
+
+@mistake(
+    "dgamma-from-x",
+    "Your dγ is made with x; γ multiplies x̂",
+    "y = γ x̂ + β. What is the derivative of y with respect to γ?",
+    see="D47",
+)
+def dgamma_from_x(dy, x, gamma, eps):
+    dx, _, dbeta = back(dy, x, gamma, eps)
+    return dx, (dy * x).sum(axis=PER_CHANNEL), dbeta
+
+
+@mistake(
     "summed-over-images",
     "Your dγ and dβ are summed over the images and not over the pixels",
     "Which numbers of y does the γ of one channel reach?",
     see="D48",
 )
 def summed_over_images(dy, x, gamma, eps):
-    up = dict(axis=PER_CHANNEL, keepdims=True)
-    x_hat = (x - x.mean(**up)) / np.sqrt(x.var(**up) + eps)
-    return back(dy, x, gamma, eps)[0], (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+    return back(dy, x, gamma, eps)[0], (dy * normal(x, eps)).sum(axis=0), dy.sum(axis=0)
 
 
 @mistake(
@@ -252,9 +334,8 @@ def summed_over_images(dy, x, gamma, eps):
     see="D48",
 )
 def summed_over_pixels(dy, x, gamma, eps):
-    up = dict(axis=PER_CHANNEL, keepdims=True)
-    x_hat = (x - x.mean(**up)) / np.sqrt(x.var(**up) + eps)
-    return back(dy, x, gamma, eps)[0], (dy * x_hat).sum(axis=(2, 3)), dy.sum(axis=(2, 3))
+    dgamma = (dy * normal(x, eps)).sum(axis=(2, 3))
+    return back(dy, x, gamma, eps)[0], dgamma, dy.sum(axis=(2, 3))
 
 
 @mistake(
@@ -324,6 +405,16 @@ def no_gamma(dy, x, gamma, eps):
 
 
 @mistake(
+    "fixed-eps-smaller",
+    "You use a fixed small ε and not the argument `eps`",
+    "What should change in the result when the caller passes a larger `eps`?",
+    see="public answers: eps dropped in backward only",
+)
+def fixed_eps_smaller(dy, x, gamma, eps):
+    return back(dy, x, gamma, 1e-8)
+
+
+@mistake(
     "fixed-eps",
     "You use a fixed small ε and not the argument `eps`",
     "What should change in the result when the caller passes a larger `eps`?",
@@ -331,6 +422,36 @@ def no_gamma(dy, x, gamma, eps):
 )
 def fixed_eps(dy, x, gamma, eps):
     return back(dy, x, gamma, 1e-5)
+
+
+@mistake(
+    "fixed-eps-larger",
+    "You use a fixed ε of 0.001 and not the argument `eps`",
+    "What should change in the result when the caller passes a larger `eps`?",
+    see="public answers: eps dropped in backward only",
+)
+def fixed_eps_larger(dy, x, gamma, eps):
+    return back(dy, x, gamma, 1e-3)
+
+
+@mistake(
+    "eps-outside-root",
+    "ε is added to σ; it belongs under the root, to σ²",
+    "What is s by its definition, for a channel with σ² = 0?",
+    see="A7",
+)
+def eps_outside_root(dy, x, gamma, eps):
+    return back(dy, x, gamma, 0, outside=eps)
+
+
+@mistake(
+    "sample-variance",
+    "Your σ² divides by one less than the number of values; the forward pass divides by it",
+    "By what does the variance divide in the definition of batch norm?",
+    see="A3, D44",
+)
+def sample_variance(dy, x, gamma, eps):
+    return back(dy, x, gamma, eps, ddof=1)
 
 
 # ---------------------------------------------------------------- right, written otherwise

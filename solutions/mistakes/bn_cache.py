@@ -13,6 +13,45 @@ def moments(x):
     return x.mean(axis=0), x.var(axis=0)
 
 
+def scaled(x, eps):
+    mu, var = moments(x)
+    s = np.sqrt(var + eps)
+    return (x - mu) / s, s
+
+
+@mistake(
+    "s-squared",
+    "Your second result is σ² + ε; s is its root",
+    "By what is x − μ divided to get x̂? That is s.",
+    see="D41",
+)
+def s_squared(x, eps):
+    mu, var = moments(x)
+    return (x - mu) / np.sqrt(var + eps), var + eps
+
+
+@mistake(
+    "s-without-eps",
+    "Your second result is σ: ε does not reach your s",
+    "By what is x − μ divided to get x̂? That is s.",
+    see="public answers: eps dropped in backward only",
+)
+def s_without_eps(x, eps):
+    mu, var = moments(x)
+    return (x - mu) / np.sqrt(var + eps), np.sqrt(var)
+
+
+@mistake(
+    "variance-for-s",
+    "Your second result is the variance; s is the root of σ² + ε",
+    "By what is x − μ divided to get x̂? That is s.",
+    see="D41",
+)
+def variance_for_s(x, eps):
+    mu, var = moments(x)
+    return (x - mu) / np.sqrt(var + eps), var
+
+
 @mistake(
     "wrong-axis",
     "You average over the features of each sample, not over the batch",
@@ -34,6 +73,29 @@ def wrong_axis(x, eps):
 def no_axis(x, eps):
     s = np.sqrt(x.var() + eps)
     return (x - x.mean()) / s, s
+
+
+@mistake(
+    "one-variance",
+    "You take one variance of the whole batch; every feature has a σ² of its own",
+    "What does `((x - mu) ** 2).mean()` return, and how many variances does a batch have?",
+    see="A2",
+)
+def one_variance(x, eps):
+    centred = x - x.mean(axis=0)
+    s = np.sqrt((centred**2).mean() + eps) * np.ones(x.shape[1])
+    return centred / s, s
+
+
+@mistake(
+    "one-variance-one-number",
+    "You take one variance of the whole batch; every feature has a σ² of its own",
+    "What does `((x - mu) ** 2).mean()` return, and how many variances does a batch have?",
+    see="A2",
+)
+def one_variance_one_number(x, eps):
+    x_hat, s = one_variance(x, eps)
+    return x_hat, s[0]
 
 
 @mistake(
@@ -67,6 +129,36 @@ def eps_outside_root(x, eps):
 def no_eps(x, eps):
     s = x.std(axis=0)
     return (x - x.mean(axis=0)) / s, s
+
+
+@mistake(
+    "fixed-eps",
+    "You use a fixed small ε and not the argument `eps`",
+    "What should change in the result when the caller passes a larger `eps`?",
+    see="A8",
+)
+def fixed_eps(x, eps):
+    return scaled(x, 1e-5)
+
+
+@mistake(
+    "fixed-eps-smaller",
+    "You use a fixed small ε and not the argument `eps`",
+    "What should change in the result when the caller passes a larger `eps`?",
+    see="A8",
+)
+def fixed_eps_smaller(x, eps):
+    return scaled(x, 1e-8)
+
+
+@mistake(
+    "fixed-eps-larger",
+    "You use a fixed ε of 0.001 and not the argument `eps`",
+    "What should change in the result when the caller passes a larger `eps`?",
+    see="A8",
+)
+def fixed_eps_larger(x, eps):
+    return scaled(x, 1e-3)
 
 
 @mistake(
@@ -121,39 +213,6 @@ def not_scaled(x, eps):
 def precedence(x, eps):
     s = np.sqrt(x.var(axis=0) + eps)
     return x - x.mean(axis=0) / s, s
-
-
-@mistake(
-    "s-squared",
-    "x̂ is right, but the second result is σ² + ε; s is its root",
-    "By what did you divide to get x̂? That is s.",
-    see="D41",
-)
-def s_squared(x, eps):
-    mu, var = moments(x)
-    return (x - mu) / np.sqrt(var + eps), var + eps
-
-
-@mistake(
-    "s-without-eps",
-    "x̂ is right, but the second result is σ, without ε",
-    "By what did you divide to get x̂? That is s.",
-    see="public answers: eps dropped in backward only",
-)
-def s_without_eps(x, eps):
-    mu, var = moments(x)
-    return (x - mu) / np.sqrt(var + eps), np.sqrt(var)
-
-
-@mistake(
-    "variance-for-s",
-    "x̂ is right, but the second result is the variance",
-    "By what did you divide to get x̂? That is s.",
-    see="D41",
-)
-def variance_for_s(x, eps):
-    mu, var = moments(x)
-    return (x - mu) / np.sqrt(var + eps), var
 
 
 @mistake(

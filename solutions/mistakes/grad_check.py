@@ -71,8 +71,8 @@ def precedence(f, x, h):
 
 @mistake(
     "back-by-h",
-    "From x + h you step back by h, to x itself, and divide by 2h",
-    "How far is it from x + h to x − h?",
+    "Your two points are x + h and x itself, h apart, and you divide by 2h",
+    "In the formula, which is the second point? How far is it from x + h to x − h?",
     see=OWN,
 )
 def back_by_h(f, x, h):
@@ -136,6 +136,21 @@ def not_put_back(f, x, h):
 )
 def copy_not_put_back(f, x, h):
     return not_put_back(f, x.astype(float), h)
+
+
+@mistake(
+    "copies-outside",
+    "You make your two copies once, before the loop: every nudge is still there at the next entry",
+    "When the second entry is nudged, what do your two copies hold in the first one?",
+    see=OWN,
+)
+def copies_outside(f, x, h):
+    up, down, gradient = x.astype(float), x.astype(float), np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        up[i] += h
+        down[i] -= h
+        gradient[i] = (f(up) - f(down)) / (2 * h)
+    return gradient
 
 
 @mistake(
@@ -245,6 +260,58 @@ def whole_numbers(f, x, h):
 
 
 @mistake(
+    "whole-there-and-back",
+    "When `x` holds whole numbers, your nudge is cut off: an array of ints cannot hold 3.01",
+    "What is `np.array([3])[0]` after `x[0] += 0.01`? Which `dtype` should your copy have?",
+    see=OWN,
+)
+def whole_there_and_back(f, x, h):
+    gradient = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        x[i] += h
+        up = f(x)
+        x[i] -= 2 * h
+        gradient[i] = (up - f(x)) / (2 * h)
+        x[i] += h
+    return gradient
+
+
+@mistake(
+    "whole-copy-there-and-back",
+    "When `x` holds whole numbers, your nudge is cut off: an array of ints cannot hold 3.01",
+    "What is `np.array([3])[0]` after `x[0] += 0.01`? Which `dtype` should your copy have?",
+    see=OWN,
+)
+def whole_copy_there_and_back(f, x, h):
+    return whole_there_and_back(f, x.copy(), h)
+
+
+@mistake(
+    "whole-both-there-and-back",
+    "When `x` holds whole numbers, neither your nudge nor your result can hold a fraction",
+    "What is `np.array([3])[0]` after `x[0] += 0.01`? And which `dtype` has `np.zeros_like(x)`?",
+    see=OWN,
+)
+def whole_both_there_and_back(f, x, h):
+    return whole_there_and_back(f, x, h).astype(x.dtype)
+
+
+@mistake(
+    "whole-step",
+    "When `x` holds whole numbers, so does the array of your step, and h in it is 0",
+    "Which `dtype` has `np.zeros_like(np.array([1, 2]))`? What becomes of h in it?",
+    see=OWN,
+)
+def whole_step(f, x, h):
+    gradient = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[i] = h
+        gradient[i] = (f(x + step) - f(x - step)) / (2 * h)
+    return gradient
+
+
+@mistake(
     "whole-result",
     "When `x` holds whole numbers, so does your result: `zeros_like` takes over the `dtype`",
     "Which `dtype` has `np.zeros_like(np.array([1, 2]))`? What becomes of a slope of 0.7 in it?",
@@ -297,6 +364,18 @@ def ravel(f, x, h):
 )
 def fixed_h(f, x, h):
     return entry_by_entry(f, x, lambda f, x, i: central(f, x, i, 1e-6))
+
+
+@mistake(
+    "five-point",
+    "You use another formula, with four values of f; the text has one with two",
+    "At which two points does the formula of the text ask for f?",
+    see=OWN,
+)
+def five_point(f, x, h):
+    return entry_by_entry(
+        f, x, lambda f, x, i: (4 * central(f, x, i, h) - central(f, x, i, 2 * h)) / 3
+    )
 
 
 @mistake(
