@@ -58,6 +58,11 @@ def test_right_answers_agree_where_a_fraction_is_reached_on_the_dot(whole, momen
         assert answer(fraction, momentum) == whole, title
 
 
+@pytest.mark.parametrize("seed", range(200))
+def test_a_slow_start_takes_hundreds_of_steps(seed):
+    assert warm_up_cases(seed)["slow"][2] > 300
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_visible_warm_ups_do_not_come_again(seed):
     visible, hidden = WARM_UP.visible_cases(), hidden_cases(WARM_UP, seed)

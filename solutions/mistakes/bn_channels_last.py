@@ -189,12 +189,52 @@ def eps_outside_root(x, gamma, beta, eps):
 
 @mistake(
     "no-eps",
-    "ε does not reach your result",
-    "What does your code divide by when a channel is the same everywhere?",
+    "The argument `eps` does not reach your result",
+    "What should change in the result when the caller passes a larger `eps`?",
     see="A8",
 )
 def no_eps(x, gamma, beta, eps):
     return gamma * normalize(x, (0, 1, 2), 0) + beta
+
+
+@mistake(
+    "not-centred",
+    "You scale, but do not subtract the mean",
+    "What is the mean of each channel of your output, and what should it be?",
+    see="A11",
+)
+def not_centred(x, gamma, beta, eps):
+    return gamma * x / np.sqrt(x.var(axis=(0, 1, 2)) + eps) + beta
+
+
+@mistake(
+    "precedence",
+    "Only the mean is divided by the spread; `x` itself is not",
+    "Which is done first in `x - a / b`?",
+    see="A12",
+)
+def precedence(x, gamma, beta, eps):
+    return gamma * (x - x.mean(axis=(0, 1, 2)) / np.sqrt(x.var(axis=(0, 1, 2)) + eps)) + beta
+
+
+@mistake(
+    "beta-scaled-by-gamma",
+    "β is added before the multiplication by γ, so γ scales it too",
+    "What should the mean of a channel be: β, or γβ?",
+    see="A13",
+)
+def beta_scaled_by_gamma(x, gamma, beta, eps):
+    return gamma * (normalize(x, (0, 1, 2), eps) + beta)
+
+
+@mistake(
+    "no-gamma",
+    "γ does not reach your result",
+    "Which spread should each channel of the output have?",
+    see="A15",
+)
+def no_gamma(x, gamma, beta, eps):
+    return normalize(x, (0, 1, 2), eps) + beta
 
 
 @mistake(

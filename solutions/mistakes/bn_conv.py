@@ -229,8 +229,8 @@ def eps_outside_root(x, gamma, beta, eps):
 
 @mistake(
     "no-eps",
-    "ε does not reach your result",
-    "What does your code divide by when a channel is the same everywhere?",
+    "The argument `eps` does not reach your result",
+    "What should change in the result when the caller passes a larger `eps`?",
     see="A8",
 )
 def no_eps(x, gamma, beta, eps):

@@ -69,6 +69,17 @@ def squares_over_everything(x, gamma, beta, eps):
 
 
 @mistake(
+    "squares-averaged-over-everything",
+    "The mean is per feature, but the squares are averaged over the whole array",
+    "What shape should σ² have, and what shape does your mean of squares have?",
+    see="tried by a reader",
+)
+def squares_averaged_over_everything(x, gamma, beta, eps):
+    mu = x.mean(axis=0)
+    return affine((x - mu) / np.sqrt(((x - mu) ** 2).mean() + eps), gamma, beta)
+
+
+@mistake(
     "squared-too-late",
     "You average the distances from the mean and square afterwards; they average to 0",
     "Which comes first in the definition of σ²: squaring, or averaging?",

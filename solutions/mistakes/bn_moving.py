@@ -242,6 +242,38 @@ def no_axis(moving_mean, moving_var, x, momentum):
 
 
 @mistake(
+    "variance-no-axis",
+    "The mean is per feature, but the variance that you mix in is that of the whole batch",
+    "What shape should the variance of a batch with D features have?",
+    see="tried by a reader",
+)
+def variance_no_axis(moving_mean, moving_var, x, momentum):
+    return mix(moving_mean, x.mean(axis=0), momentum), mix(moving_var, x.var(), momentum)
+
+
+@mistake(
+    "squares-averaged-over-everything",
+    "The mean is per feature, but the squares are averaged over the whole batch",
+    "What shape should the variance have, and what shape does your mean of squares have?",
+    see="tried by a reader",
+)
+def squares_averaged_over_everything(moving_mean, moving_var, x, momentum):
+    mu = x.mean(axis=0)
+    return mix(moving_mean, mu, momentum), mix(moving_var, ((x - mu) ** 2).mean(), momentum)
+
+
+@mistake(
+    "mean-from-batch-variance",
+    "The moving mean is mixed with the variance of the batch",
+    "Which statistic of the batch belongs to the moving mean?",
+    see="tried by a reader",
+)
+def mean_from_batch_variance(moving_mean, moving_var, x, momentum):
+    var = x.var(axis=0)
+    return mix(moving_mean, var, momentum), mix(moving_var, var, momentum)
+
+
+@mistake(
     "wrong-axis",
     "You average over the features of each sample, not over the batch",
     "Each column of `x` is one feature. Along which axis do you walk down a column?",

@@ -13,12 +13,32 @@ def exact(fraction, momentum):
 
 @mistake(
     "rounded-down",
-    "You round down, and stop one step short of the fraction",
+    "You stop one step short of the fraction",
     "After the number of steps that you return, has the fraction been reached?",
     see="lesson 02, cold start",
 )
 def rounded_down(fraction, momentum):
     return math.floor(exact(fraction, momentum))
+
+
+@mistake(
+    "one-too-few",
+    "You stop one step short of the fraction",
+    "After the number of steps that you return, has the fraction been reached?",
+    see="tried by a reader",
+)
+def one_too_few(fraction, momentum):
+    return math.ceil(exact(fraction, momentum)) - 1
+
+
+@mistake(
+    "arguments-swapped",
+    "`fraction` and `momentum` have changed places",
+    "In which order does the text name the arguments of `steps_to_reach`?",
+    see="tried by a reader",
+)
+def arguments_swapped(momentum, fraction):
+    return math.ceil(exact(fraction, momentum))
 
 
 @mistake(
