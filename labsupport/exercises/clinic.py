@@ -287,6 +287,7 @@ def _clinic(number: int, title: str, signs: tuple[str, ...], hints: tuple[str, .
         hints=hints,
         facts=(_fact,),
         limit=LIMIT,
+        whole=True,  # what is seen is coarse: most of it is alike in many programs
     )
 
 

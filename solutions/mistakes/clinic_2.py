@@ -14,7 +14,7 @@ def mended(*changes):
 
 mistake(
     "not-mended",
-    "The program still does what it did when it came",
+    "All that the check sees of the program is as it was when it came",
     "Which of its lines does what your diagnosis says? If there is none, is it the right one?",
     see="H77; aymericdamien/TensorFlow-Examples#133",
 )(("noisy", program()))
