@@ -154,6 +154,14 @@ def test_arrays_that_lie_are_refused(array):
         wire.unpack(json.dumps({"a": array}).encode(), b"\0" * 8)
 
 
+def test_arrays_may_not_share_their_bytes():
+    """Or a small frame could name one array thousands of times, each to be copied."""
+    one = {"a": ["<f8", [1], 0, False, [0]]}
+    assert wire.unpack(json.dumps({"l": [one]}).encode(), b"\0" * 8)[0] == 0
+    with pytest.raises(wire.Malformed):
+        wire.unpack(json.dumps({"l": [one, one]}).encode(), b"\0" * 8)
+
+
 def test_lengths_that_lie_allocate_nothing():
     here, there = socket.socketpair()
     with here, there:

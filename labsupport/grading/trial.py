@@ -264,8 +264,7 @@ def _verdict(
     own = [
         n
         for n, cell in enumerate(program.cells)
-        if cell.kind != "setup"
-        and (cell.name == exercise.id or exercise.answer in names_of(cell.source)[0])
+        if cell.kind != "setup" and (cell.name == exercise.id or _gives(cell, exercise.answer))
     ]
     troubles = [tried.cells[n] for n in own if n in tried.cells]
     trouble = next((t for t in reversed(troubles) if t.kind != "not attempted"), None)
