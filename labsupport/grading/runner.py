@@ -81,8 +81,8 @@ def grade_one(
     Whatever goes wrong in between costs this submission alone.
     """
     key = key.load() if isinstance(key, KeyRef) else key
-    if submission.problem or submission.lesson != key.lesson:
-        return trial.refused(submission, None, key.seed, submission.problem or CHANGED)
+    if _has_changed(submission, key):
+        return _refused(submission, key, "")
     try:
         program = program_of(submission)
         return _in_box(
@@ -91,11 +91,24 @@ def grade_one(
             lambda box: trial.grade(submission, program, box, key, limits),
         )
     except sandbox.ServerFailed as error:
-        return trial.refused(submission, key, key.seed, f"Its sandbox was lost twice: {error}.")
+        return _refused(submission, key, f"Its sandbox was lost twice: {error}.")
     except (sandbox.CannotIsolate, NoBlank):
         raise
     except Exception as error:
-        return trial.refused(submission, key, key.seed, failed(error))
+        return _refused(submission, key, failed(error))
+
+
+def _has_changed(submission: Submission, key: KeyRef | fresh.ClassKey) -> bool:
+    """Whether it is not, any more, what it was when it was listed for this key."""
+    return bool(submission.problem) or submission.lesson != key.lesson
+
+
+def _refused(submission: Submission, key: KeyRef | fresh.ClassKey, problem: str) -> Result:
+    """No verdict on it, for this reason; or for its own, if it has changed meanwhile."""
+    if _has_changed(submission, key):
+        return trial.refused(submission, None, key.seed, submission.problem or CHANGED)
+    key = key.load() if isinstance(key, KeyRef) else key
+    return trial.refused(submission, key, key.seed, problem)
 
 
 def failed(error: Exception) -> str:
@@ -390,11 +403,12 @@ class Lanes:
                 if tries < TRIES:
                     self.start(lane, task, tries + 1)
                     continue
-                return lane, _refused(task, "Its lane was lost twice while this was in it.")
+                problem = "Its lane was lost twice while this was in it."
+                return lane, _refused(reading.load(task[0]), task[1], problem)
             except (sandbox.CannotIsolate, NoBlank, keymaker.NoKey):
                 raise
             except Exception as error:  # of what cannot even be sent from there
-                return lane, _refused(task, failed(error))
+                return lane, _refused(reading.load(task[0]), task[1], failed(error))
 
     def keys(self, exercise_ids: Iterable[str], seed: int, mode: str) -> dict[str, str]:
         """The keys of exercises, from all lanes; a lane first ends what it is at."""
@@ -418,14 +432,6 @@ class Lanes:
                         raise keymaker.NoKey(f"There is no key of {one}: {why}.") from None
                     todo.append((one, tries + 1))
         return made
-
-
-def _refused(task: Work, problem: str) -> Result:
-    item, key, _mode, _limits = task
-    submission = reading.load(item)
-    if submission.problem or submission.lesson != key.lesson:
-        return trial.refused(submission, None, key.seed, submission.problem or CHANGED)
-    return trial.refused(submission, key.load(), key.seed, problem)
 
 
 def _size_of_key(exercise_id: str) -> int:
