@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import re
 from types import CodeType
 from typing import Any
 
 TEXT = "your answer goes here"
 NO_STEPS = ("CACHE", "PRECALL", "PUSH_NULL")  # stand between others in some versions of Python
 STUB = f'raise NotImplementedError("{TEXT}")'
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+
+
+def without_solution(source: str) -> str:
+    """An answer of a solved lesson with a stub where the solution stands."""
+    pattern = re.compile(
+        rf"^([ \t]*){re.escape(BEGIN)}[^\n]*\n.*?^[ \t]*{re.escape(END)}[^\n]*$", re.M | re.S
+    )
+    return pattern.sub(lambda match: match[1] + STUB, source)
 
 
 def is_stub(answer: Any) -> bool:

@@ -27,7 +27,7 @@ import nbformat
 
 from labsupport import exercises
 from labsupport.authoring.needs import Page
-from labsupport.stub import STUB
+from labsupport.stub import BEGIN, END, STUB, without_solution
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = PROJECT / "solutions"
@@ -35,7 +35,6 @@ BLANKS = PROJECT / "notebooks"
 
 ROLES = {"setup", "answer", "check", "hint", "demo"}
 SLIDES = {"slide", "fragment", "notes", "skip"}
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -221,14 +220,6 @@ def _nbgrader(grade_id: str, *, grade: bool, solution: bool) -> dict[str, Any]:
         solution=solution,
         task=False,
     )
-
-
-def without_solution(source: str) -> str:
-    """The source with a stub where the solution stands."""
-    pattern = re.compile(
-        rf"^([ \t]*){re.escape(BEGIN)}[^\n]*\n.*?^[ \t]*{re.escape(END)}[^\n]*$", re.M | re.S
-    )
-    return pattern.sub(lambda match: match[1] + STUB, source)
 
 
 def _fails_at_once(source: str) -> bool:

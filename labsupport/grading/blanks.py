@@ -68,13 +68,25 @@ def of_lesson(lesson: str) -> Blank:
     )
 
 
+def cells_in(path: Path) -> list[str]:
+    """What all cells of one of the course's notebooks say; nothing if it is damaged."""
+    try:
+        return [_source(raw) for raw in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
+def _source(raw: dict) -> str:
+    return raw["source"] if isinstance(raw["source"], str) else "".join(raw["source"])
+
+
 def _cell(raw: dict) -> CourseCell:
-    source, said = raw["source"], raw["metadata"].get("labsupport", {})
+    said = raw["metadata"].get("labsupport", {})
     return CourseCell(
         raw["id"],
         said.get("role", "demo"),
         said.get("exercise", ""),
-        source if isinstance(source, str) else "".join(source),
+        _source(raw),
         raw["metadata"].get("nbgrader", {}).get("grade_id", ""),
     )
 

@@ -21,6 +21,7 @@ from labsupport.grading.fresh import ClassKey
 from labsupport.grading.sandbox import Limits, Sandbox
 from labsupport.grading.stacks import kind_of, where_probed
 from labsupport.judge import judge
+from labsupport.stub import without_solution
 from labsupport.vocabulary import Exercise
 
 __all__ = ["NoKey", "class_key", "exercise_key"]
@@ -72,17 +73,9 @@ def _look_at_blank(lesson: str) -> None:
 
     Students' code can read it, and what it says in answers would be taken for the course's own.
     """
-    import nbformat  # neither is for every lane
-
-    from labsupport.authoring import lessons
-
-    wanted = [c.source for c in lessons.blank(lessons.read(lessons.sources()[lesson])).cells]
     path = blanks.path_of(lesson)
-    try:
-        there = [cell.source for cell in nbformat.read(path, as_version=4).cells]
-    except Exception:  # whatever nbformat says of a damaged one
-        there = []
-    if there != wanted:
+    solved = blanks.cells_in(fresh.SOLUTIONS / path.name)
+    if blanks.cells_in(path) != [without_solution(source) for source in solved]:
         raise NoKey(
             f"notebooks/{path.name} is not the blank one any more, and students' code could read "
             f"what stands in it: save your own work elsewhere, and run `python3 -m labsupport "
