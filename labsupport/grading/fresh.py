@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from labsupport import exercises, keys
+from labsupport.grading import locks
 from labsupport.grading.sandbox import PROJECT
 from labsupport.vocabulary import Case, Exercise, Key
 
@@ -22,16 +25,23 @@ SOLUTIONS = PROJECT / "solutions"
 class ClassKey:
     """What grading a lesson needs besides the submission: all of it follows from the seed.
 
-    texts: the key of each exercise as `keys.dumps` writes it.
+    texts: the key of each exercise as `keys.dumps` writes it. named: exercises in whose keys there
+    are the known mistakes, which take most of the time to make, and are wanted only of what is
+    wrong.
     """
 
     lesson: str
     seed: int
     course: str
     texts: dict[str, str]
+    named: frozenset[str] = frozenset()
 
     def key(self, exercise_id: str) -> Key:
         return _loads(self.texts[exercise_id])
+
+    def with_mistakes(self, texts: dict[str, str]) -> ClassKey:
+        """The same with these keys, which have the known mistakes."""
+        return replace(self, texts={**self.texts, **texts}, named=self.named | texts.keys())
 
 
 @lru_cache(maxsize=64)
@@ -77,26 +87,47 @@ def course_digest(lesson: str) -> str:
 
 def stored(lesson: str, seed: int, store: Path) -> ClassKey | None:
     """The key of a lesson for a class, if it was made before from the course as it is."""
-    course = course_digest(lesson)
-    folder = _folder(lesson, seed, course, store)
+    found = ClassKey(lesson, seed, course_digest(lesson), {})
     own = exercises.of_lesson(lesson)
     try:
-        texts = {e.id: (folder / f"{e.id}.json").read_text(encoding="utf-8") for e in own}
+        texts = {e.id: _file(found, e.id, store).read_text(encoding="utf-8") for e in own}
     except OSError:
         return None
-    return ClassKey(lesson, seed, course, texts)
+    return replace(found, texts=texts)
+
+
+def with_stored_mistakes(key: ClassKey, exercise_ids: Iterable[str], store: Path) -> ClassKey:
+    """The key with the known mistakes of these exercises, of those for which they were made."""
+    texts = {}
+    for one in exercise_ids:
+        path = _file(key.with_mistakes({one: ""}), one, store)
+        if one not in key.named and path.exists():
+            texts[one] = path.read_text(encoding="utf-8")
+    return key.with_mistakes(texts)
 
 
 def keep(key: ClassKey, store: Path) -> None:
-    """Write a key to where `stored` finds it."""
-    folder = _folder(key.lesson, key.seed, key.course, store)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Write a key to where `stored` and `with_stored_mistakes` find it."""
     for exercise_id, text in key.texts.items():
-        path = folder / f"{exercise_id}.json"
-        partial = path.with_suffix(".part")
+        path = _file(key, exercise_id, store)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = path.with_suffix(f".{os.getpid()}.part")
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
 
 
-def _folder(lesson: str, seed: int, course: str, store: Path) -> Path:
-    return store / f"{lesson}-{seed}-{course}"
+@contextlib.contextmanager
+def making(key: ClassKey, exercise_id: str, store: Path, wait: bool) -> Iterator[bool]:
+    """Whether, within the block, no other process makes an exercise's known mistakes.
+
+    wait: until that is so. Without locks two may make them, and they are the same.
+    """
+    path = _file(key, exercise_id, store).with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(path, "w") as file:
+        yield locks.hold(file, wait)
+
+
+def _file(key: ClassKey, exercise_id: str, store: Path) -> Path:
+    kind = "mistakes" if exercise_id in key.named else "right"
+    return store / f"{key.lesson}-{key.seed}-{key.course}" / kind / f"{exercise_id}.json"

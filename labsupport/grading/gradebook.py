@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
+from labsupport.grading import locks
 from labsupport.grading.records import PartResult, Result, from_json, to_json
 
 
@@ -32,7 +33,11 @@ class Gradebook:
     def lock(self) -> Iterator[None]:
         """Hold the folder for one grader. Raises Locked. A grader that dies lets go of it."""
         with open(self.folder / ".lock", "w") as file:
-            _hold(file, self.folder)
+            if not locks.hold(file):
+                raise Locked(
+                    f"Another grader is at work in {self.folder}: wait until it is done, or name "
+                    "another folder."
+                )
             yield
 
     def append(self, result: Result) -> None:
@@ -125,18 +130,3 @@ def _check(record: object, kind: type, *names: str) -> None:
     for name in names:
         if type(getattr(record, name)) is not kind:
             raise TypeError(f"{name} is no {kind.__name__}")
-
-
-def _hold(file, folder: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows grades nothing but one's own notebooks
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Locked(
-            f"Another grader is at work in {folder}: wait until it is done, or name another folder."
-        ) from None
-    except OSError:
-        return  # a file system without locks

@@ -3,12 +3,14 @@
 The solved lesson's cells and the known mistakes are told to a submission's process like any other,
 in a warm process that has never seen `solutions/` and keeps nothing of it. There they are observed
 by the code that `build` uses; and the solved lesson's answers, observed and judged as a student's
-would be, have to get every point, or nobody is graded.
+would be, have to get every point, or nobody is graded. What the known mistakes of an exercise do is
+found out when somebody's answer to it is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from labsupport.judge import judge
 from labsupport.stub import without_solution
 from labsupport.vocabulary import Exercise
 
-__all__ = ["NoKey", "class_key", "exercise_key"]
+__all__ = ["NoKey", "class_key", "exercise_key", "with_all_mistakes", "with_mistakes"]
 
 SECONDS = 600
 LIMITS = Limits(cell=SECONDS, total=SECONDS, memory=8 << 30)
@@ -41,7 +43,7 @@ def class_key(
     say: Callable[[str], None] = lambda _: None,
     maker: Maker | None = None,
 ) -> ClassKey:
-    """The key of a lesson for a class, from `store` if it was made before.
+    """The key of a lesson for a class, without mistakes; from `store` if it was made before.
 
     maker: by default one after another, in a sandbox of their own. Raises NoKey, and what `Sandbox`
     raises.
@@ -68,6 +70,39 @@ def class_key(
     return made
 
 
+def with_mistakes(
+    key: ClassKey, exercise_ids: Iterable[str], box: Sandbox, store: Path
+) -> ClassKey:
+    """The key with the known mistakes of these exercises, from `store` if they were made before.
+
+    Raises NoKey, ServerFailed.
+    """
+    todo = [one for one in exercise_ids if one not in key.named]
+    for wait in (False, True):  # what others are making comes last
+        for one in todo:
+            if one in key.named:
+                continue
+            with fresh.making(key, one, store, wait) as alone:
+                key = fresh.with_stored_mistakes(key, [one], store)
+                if alone and one not in key.named:
+                    made = key.with_mistakes({one: _mistakes_key(one, key.seed, box)})
+                    fresh.keep(replace(made, texts={one: made.texts[one]}), store)
+                    key = made
+    return key
+
+
+def with_all_mistakes(key: ClassKey, mode: str, store: Path) -> ClassKey:
+    """The key with the known mistakes of all exercises; what is not there is made in one sandbox.
+
+    Raises NoKey, and what `Sandbox` raises.
+    """
+    key = fresh.with_stored_mistakes(key, key.texts, store)
+    if len(key.named) == len(key.texts):
+        return key
+    with Sandbox(kind_of(key.lesson), mode=mode) as box:
+        return with_mistakes(key, list(key.texts), box, store)
+
+
 def _look_at_blank(lesson: str) -> None:
     """Raises NoKey unless the blank notebook is the one that `build` makes.
 
@@ -84,7 +119,7 @@ def _look_at_blank(lesson: str) -> None:
 
 
 def exercise_key(exercise_id: str, seed: int, box: Sandbox) -> str:
-    """The text of an exercise's key for a class. Raises NoKey, ServerFailed."""
+    """The text of an exercise's key for a class, without mistakes. Raises NoKey, ServerFailed."""
     exercise = exercises.find(exercise_id)
     cases = fresh.hidden_cases(exercise, seed)
     solved = program.solved(exercise.lesson)
@@ -104,10 +139,9 @@ def exercise_key(exercise_id: str, seed: int, box: Sandbox) -> str:
                 tried,
                 [],
             )
-            text = _ask(session, exercise, seed, solved)
+            text = _ask(session, exercise, seed, solved, b"")
     except remote.GONE as error:
-        why = f"its process was lost ({type(error).__name__})"
-        raise NoKey(f"The key of {exercise.id} could not be made: {why}.") from None
+        raise _lost(exercise, error) from None
     seen = tried.seen.get(exercise.id)
     verdict = judge(exercise, cases, keys.loads(text), seen) if seen is not None else None
     if verdict is None or verdict.points < verdict.max_points:
@@ -118,17 +152,45 @@ def exercise_key(exercise_id: str, seed: int, box: Sandbox) -> str:
     return text
 
 
-def _ask(session: remote.Session, exercise: Exercise, seed: int, solved: program.Program) -> str:
-    """The key, observed in the process in which the solved lesson has been run."""
-    path = catalogue.path_of(exercise.id)
+def _mistakes_key(exercise_id: str, seed: int, box: Sandbox) -> str:
+    """The text of an exercise's key for a class, with the known mistakes."""
+    exercise = exercises.find(exercise_id)
+    solved = program.solved(exercise.lesson)
+    path = catalogue.path_of(exercise_id)
     mistakes = path.read_bytes() if path.exists() else b""
+    cells = [(cell.name, cell.source) for cell in solved.cells]
+    try:
+        with trial.processes(box, LIMITS, alone=True) as (session, _):
+            session.run(cells, SECONDS, SECONDS)
+            session.find(exercise.answer)  # errors of mistakes will speak of it
+            return _ask(session, exercise, seed, solved, mistakes)
+    except remote.GONE as error:
+        raise _lost(exercise, error) from None
+
+
+def _lost(exercise: Exercise, error: Exception) -> NoKey:
+    why = f"its process was lost ({type(error).__name__})"
+    return NoKey(f"The key of {exercise.id} could not be made: {why}.")
+
+
+def _ask(
+    session: remote.Session,
+    exercise: Exercise,
+    seed: int,
+    solved: program.Program,
+    mistakes: bytes,
+) -> str:
+    """The key, observed in the process in which the solved lesson has been run.
+
+    mistakes: the text of the exercise's catalogue.
+    """
     question = {
         "do": "key",
         "exercise": exercise.id,
         "seed": fresh.seed_of(seed, exercise.id),
         "cells": [cell.source for cell in solved.cells],  # some mistakes are edited answers
         "mistakes": np.frombuffer(mistakes, np.uint8),
-        "name": path.name,
+        "name": catalogue.path_of(exercise.id).name,
     }
     reply = session.ask(question, SECONDS)
     if "value" not in reply:

@@ -46,12 +46,17 @@ class KeyRef:
     store: str
 
     def load(self) -> fresh.ClassKey:
-        return _load_key(self)
+        if self not in _keys:
+            _keys[self] = keymaker.class_key(self.lesson, self.seed, self.mode, Path(self.store))
+        return _keys[self]
+
+    def with_mistakes(self, exercise_ids: Iterable[str], box: sandbox.Sandbox) -> fresh.ClassKey:
+        """The key with the known mistakes of these exercises, made in a sandbox if need be."""
+        _keys[self] = keymaker.with_mistakes(self.load(), exercise_ids, box, Path(self.store))
+        return _keys[self]
 
 
-@lru_cache(maxsize=16)
-def _load_key(ref: KeyRef) -> fresh.ClassKey:
-    return keymaker.class_key(ref.lesson, ref.seed, ref.mode, Path(ref.store))
+_keys: dict[KeyRef, fresh.ClassKey] = {}
 
 
 @dataclass
@@ -80,6 +85,7 @@ def grade_one(
 
     Whatever goes wrong in between costs this submission alone.
     """
+    more = key.with_mistakes if isinstance(key, KeyRef) else None
     key = key.load() if isinstance(key, KeyRef) else key
     if _has_changed(submission, key):
         return _refused(submission, key, "")
@@ -88,11 +94,11 @@ def grade_one(
         return _in_box(
             kind_of(submission.lesson),
             mode,
-            lambda box: trial.grade(submission, program, box, key, limits),
+            lambda box: trial.grade(submission, program, box, key, limits, more),
         )
     except sandbox.ServerFailed as error:
         return _refused(submission, key, f"Its sandbox was lost twice: {error}.")
-    except (sandbox.CannotIsolate, NoBlank):
+    except (sandbox.CannotIsolate, NoBlank, keymaker.NoKey):
         raise
     except Exception as error:
         return _refused(submission, key, failed(error))
@@ -118,7 +124,7 @@ def failed(error: Exception) -> str:
 
 
 def key_one(exercise_id: str, seed: int, mode: str) -> str:
-    """The text of an exercise's key for a class, made in this process's warm sandbox."""
+    """What `keymaker.exercise_key` gives, made in this process's warm sandbox."""
     kind = kind_of(exercises.find(exercise_id).lesson)
     return _in_box(kind, mode, lambda box: keymaker.exercise_key(exercise_id, seed, box))
 
@@ -246,8 +252,7 @@ def grade(
             say(remark)
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
         store = grades / ".keys"
-        wanted = jobs if todo and not fresh.stored(todo[0][1], seed, store) else len(todo)
-        lanes = None if scheduler else stack.enter_context(Lanes(min(jobs, wanted)))
+        lanes = None if scheduler else stack.enter_context(Lanes(min(jobs, len(todo))))
         mode = sandbox.best_mode(trust)  # while the lanes import what they need
         summary.facts = {"isolation": mode, "seed": seed}
         for submission in unreadable:

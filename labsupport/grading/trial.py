@@ -31,6 +31,7 @@ from labsupport.vocabulary import (
 
 RESTARTS = 8
 FINE = ("right", "waiting")
+NAMELESS = ("wrong", "raised")  # what the judge says where it knows no mistake like that
 
 ONLY_HIDDEN = (
     "Right on the cases that `check` uses, but not on others. What does your code take for granted "
@@ -53,9 +54,16 @@ class Tried:
 
 
 def grade(
-    submission: Submission, program: Program, box: Sandbox, key: ClassKey, limits: Limits
+    submission: Submission,
+    program: Program,
+    box: Sandbox,
+    key: ClassKey,
+    limits: Limits,
+    more: Callable[[Sequence[str], Sandbox], ClassKey] | None = None,
 ) -> Result:
     """The verdict on a submission that could be read.
+
+    more: gives the key with the known mistakes of these exercises, if `key` is without.
 
     Raises `ServerFailed` if the sandbox itself is gone: the submission should be tried once more
     in a new one.
@@ -63,13 +71,14 @@ def grade(
     own = exercises.of_lesson(submission.lesson)
     cases = {e.id: hidden_cases(e, key.seed) for e in own}
     tried = attempt(program, box, own, cases, limits)
-    verdicts = {e.id: _verdict(e, cases[e.id], key.key(e.id), tried, program) for e in own}
+    judging = _Judging(key, box, more)
+    verdicts = judging.verdicts(own, cases, tried, program)
     end = time.monotonic() + limits.total  # for all that is tried after that
 
     def what_is_left() -> Limits:
         return replace(limits, total=max(end - time.monotonic(), 0.0))
 
-    programs = _as_they_stood(program, box, own, cases, key, what_is_left, tried, verdicts)
+    programs = _as_they_stood(program, box, own, cases, judging, what_is_left, tried, verdicts)
 
     def on_visible_cases(some: Sequence[Exercise], for_words: bool) -> dict[str, Verdict]:
         found = {}
@@ -87,7 +96,7 @@ def grade(
     unsure = [e for e in unexplained if _only_hidden(verdicts[e.id], public[e.id])]
     beside = [e for e in unsure if where_probed(e) == "beside"]
     public |= on_visible_cases(beside, for_words=False)
-    names = {e.id: {m.id: m.name for m in key.key(e.id).mistakes} for e in own}
+    names = {e.id: {m.id: m.name for m in judging.key.key(e.id).mistakes} for e in own}
     results = tuple(
         replace(
             _result(verdicts[e.id], public.get(e.id), names[e.id]), note=_note(e, verdicts, program)
@@ -256,6 +265,42 @@ def _why(gone: Exception, death: Death | None) -> str:
 # ---------------------------------------------------------------- judging
 
 
+class _Judging:
+    """Verdicts with a class's key. Known mistakes are asked for where one may have been made.
+
+    more: as `grade` has it.
+    """
+
+    def __init__(self, key: ClassKey, box: Sandbox, more: Callable[..., ClassKey] | None):
+        self.key, self.box, self.more = key, box, more
+
+    def verdicts(
+        self,
+        own: Sequence[Exercise],
+        cases: Mapping[str, Sequence[Case]],
+        tried: Tried,
+        program: Program,
+    ) -> dict[str, Verdict]:
+        """The verdict on each exercise, by its id."""
+
+        def verdicts_on(some):
+            key = self.key.key
+            return {e.id: _verdict(e, cases[e.id], key(e.id), tried, program) for e in some}
+
+        found = verdicts_on(own)
+        nameless = [
+            e
+            for e in own
+            if e.id in tried.seen
+            and e.id not in self.key.named
+            and any(part.outcome in NAMELESS for part in found[e.id].parts)
+        ]
+        if nameless and self.more is not None:
+            self.key = self.more([e.id for e in nameless], self.box)
+            found |= verdicts_on(nameless)
+        return found
+
+
 def _verdict(
     exercise: Exercise, cases: Sequence[Case], key, tried: Tried, program: Program
 ) -> Verdict:
@@ -302,7 +347,7 @@ def _as_they_stood(
     box: Sandbox,
     own: Sequence[Exercise],
     cases: Mapping[str, Sequence[Case]],
-    key: ClassKey,
+    judging: _Judging,
     what_is_left: Callable[[], Limits],
     tried: Tried,
     verdicts: dict[str, Verdict],
@@ -325,7 +370,7 @@ def _as_they_stood(
         if not name or not limits.total:
             continue
         early = attempt(cut, box, [e], {e.id: cases[e.id]}, limits)
-        verdict = _verdict(e, cases[e.id], key.key(e.id), early, cut)
+        verdict = judging.verdicts([e], cases, early, cut)[e.id]
         if verdict.points > before.points:
             verdicts[e.id], tried.seen[e.id], programs[e.id] = verdict, early.seen[e.id], cut
             tried.events.append(
