@@ -10,7 +10,8 @@ go as frames (see wire.py), on a channel to the grader and on one to the prober,
     {"do": "gradients", "of": handle, …}    as with "call", of `tf.gradients`
     {"do": "observe", "exercise", "case", "inputs", "number", "seconds", "of", "guarded"}
         an observation; guarded: what has been replaced is put back before and after
-    {"do": "graph", "of": number, "seed", "grown"}    a graph to build on, or what has come to it
+    {"do": "graph", "of": number, "seed", "grown"}    a graph to build on, or what has come to it;
+        without a reply: what is wrong with it, the next call tells
     {"do": "py_func", "token", "arguments"}    a function that the answer's graph calls
     {"do": "line", "name"}          the student's line that made an operation
     with any, "begin": {"number", "seconds", "answer"}    a case begins: its number, how long it may
@@ -19,7 +20,8 @@ go as frames (see wire.py), on a channel to the grader and on one to the prober,
         keymaker.py
 
 While it is at a call it may ask back, {"ask": "call" | "get" | "set", "of", …}: inputs can be
-functions. {"ask": "grow"} tells what the answer added to a graph, "run" runs a session of it.
+functions; "run" runs a session. {"grown"} tells what the answer added to a graph, and is not
+answered.
 """
 
 from __future__ import annotations
@@ -84,14 +86,19 @@ class Frames:
 
     def __init__(self, channel: socket.socket):
         self.channel = channel
+        self.held = b""
+
+    def hold(self, message: Any) -> None:
+        """A message to go before the next one. Raises Malformed if it is too large."""
+        self.held += wire.pack(message)
 
     def send(self, message: Any, stand_in=None) -> None:
         with _no_alarm():
             try:
                 frame = wire.pack(message, stand_in)
             except wire.Malformed as error:
-                trouble = wire.of_trouble(Trouble("unusable", f"What it returns: {error}"))
-                frame = wire.pack({"trouble": trouble, "error": "Exception"})
+                frame = wire.pack(_too_large(error))
+            frame, self.held = self.held + frame, b""
             wire.send(self.channel, frame)
 
     def receive(self, revive=None) -> Any:
@@ -106,6 +113,11 @@ def _no_alarm():
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+
+
+def _too_large(error: wire.Malformed) -> dict:
+    trouble = wire.of_trouble(Trouble("unusable", f"What it returns: {error}"))
+    return {"trouble": trouble, "error": "Exception"}
 
 
 class Callback:
@@ -139,6 +151,7 @@ class Child:
         self.lines = [Frames(one) for one in (channel, peer) if one is not None]
         self.frames = self.lines[0]
         self.graph_number, self.mirror = 0, None
+        self.untaken: dict | None = None  # the trouble that there was with the graph
         self.module = types.ModuleType("__main__")
         self.names = self.module.__dict__
         self.handles: list[Any] = []
@@ -166,11 +179,13 @@ class Child:
 
     def obey(self, message: dict) -> None:
         do = message.get("do")
+        if "begin" in message:
+            self.begin(message["begin"])
         if do == "run":
             self.run(message["cells"], message["seconds"], message["total"])
+        elif do == "graph":
+            self.take(message)
         elif do is not None:
-            if "begin" in message:
-                self.begin(message["begin"])
             self.frames.send(getattr(self, f"do_{do}")(message), self.stand_in)
 
     # ------------------------------------------------------------ cells
@@ -235,6 +250,8 @@ class Child:
         self.until, self.answer = time.monotonic() + case["seconds"], case["answer"]
 
     def do_call(self, message: dict, answer: Any = None) -> dict:
+        if message.get("in") and self.untaken:
+            return self.untaken
         arguments, named = message["arguments"], message["named"]
         arrays = _arrays((arguments, named))
         before = [array.copy(order="K") for array in arrays]
@@ -249,7 +266,7 @@ class Child:
         reply = self.attempt(call)
         if message.get("in") and "trouble" not in reply:
             told = self.attempt(self.tell_growth)
-            reply = told if "trouble" in told else reply
+            reply = told if "trouble" in told else told["value"] or reply
         reply["changed"] = [
             None if _same(array, old) else array for array, old in zip(arrays, before, strict=True)
         ]
@@ -281,7 +298,8 @@ class Child:
         place.enter_context(in_place(self.mirror.graph, message["place"]))
         return place
 
-    def do_graph(self, message: dict) -> dict:
+    def take(self, message: dict) -> None:
+        """A graph of the prober's, or what has come to it."""
         from labsupport.grading.mirror import Mirror
         from labsupport.tf1 import tf
 
@@ -289,20 +307,26 @@ class Child:
             self.graph_number, graph = message["of"], tf.Graph()
             graph.seed = message["seed"]
             self.mirror = Mirror(graph, lambda *call: self.ask("py_func", 0, call, {}))
-        return self.attempt(lambda: self.mirror.take(message["grown"]))
+        told = self.attempt(lambda: self.mirror.take(message["grown"]))
+        self.untaken = told if "trouble" in told else None
 
-    def tell_growth(self) -> None:
+    def tell_growth(self) -> dict | None:
+        """With the next frame. Returns a reply if that cannot be."""
         grown = self.mirror.grown()
-        if grown:
-            self.ask("grow", 0, (grown,), {})
+        try:
+            if grown:
+                self.frames.hold({"grown": grown})
+        except wire.Malformed as error:
+            return _too_large(error)
+        return None
 
     def distant_session(self, handle: int) -> Any:
         """A session that the prober has, for an answer that runs something."""
         from labsupport.grading.mirror import DistantSession
 
         def run(targets, fetches, feeds):
-            if self.mirror.is_larger():
-                self.tell_growth()
+            if self.mirror.is_larger() and self.tell_growth():
+                raise ValueError("The graph is too large.")
             return self.ask("run", handle, (targets, fetches, feeds), {})
 
         return DistantSession(self.mirror.graph, run)
@@ -406,6 +430,8 @@ class Child:
         }
 
     def revive(self, said: dict) -> Any:
+        if self.untaken:
+            return None  # what it stands for is not there
         if "h" in said:
             return self.handles[said["h"]]
         if "g" in said:

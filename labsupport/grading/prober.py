@@ -17,8 +17,8 @@ import numpy as np
 
 from labsupport import exercises
 from labsupport.grading import remote, wire
-from labsupport.observe import TooSlow
-from labsupport.vocabulary import Case, Elsewhere
+from labsupport.observe import MAX_TEXT, TooSlow
+from labsupport.vocabulary import Case, Elsewhere, Trouble
 
 
 def get_ready() -> None:
@@ -147,6 +147,7 @@ class GraphSession(remote.Session):
         self.graphs = _default_graph_stack
         self.mirror: mirror.Mirror | None = None
         self.number = 0
+        self.untaken: Elsewhere | None = None  # why what grew over there is not here
         self.talking = threading.Lock()
 
         class RemoteOpError(Elsewhere, tf.errors.OpError):
@@ -162,16 +163,24 @@ class GraphSession(remote.Session):
         if do in ("call", "gradients") and self.graphs.stack:
             more["in"] = self.share()
             more["place"] = self.mirrors.place_here()
-        return super().use(do, handle, **more)
+        value = super().use(do, handle, **more)
+        if self.untaken is not None:
+            error, self.untaken = self.untaken, None
+            raise error
+        return value
 
     def share(self) -> int:
-        """Tell the other side what has come to the default graph here. Returns its number."""
+        """Tell what has come to the default graph here, with the next message.
+
+        Returns the graph's number.
+        """
         graph = self.tf.get_default_graph()
         if self.mirror is None or self.mirror.graph is not graph:
             self.mirror = self.mirrors.Mirror(graph, self.call_there)
             self.number += 1
             graph.line_elsewhere = self.line_of
-        super().use("graph", self.number, seed=graph.seed, grown=self.mirror.grown())
+        grown = self.mirror.grown()
+        self._hold({"do": "graph", "of": self.number, "seed": graph.seed, "grown": grown})
         return self.number
 
     def call_there(self, token: str, arrays: list[np.ndarray]) -> Any:
@@ -189,12 +198,12 @@ class GraphSession(remote.Session):
 
     def _answer(self, question: dict) -> dict:
         asked, arguments = question.get("ask"), question.get("arguments")
-        if not isinstance(asked, str) or asked not in ("grow", "run", "py_func"):
+        if not isinstance(asked, str) or asked not in ("run", "py_func"):
             return super()._answer(question)
         try:
-            if asked == "grow":
-                self.mirror.take(arguments[0])
-                return {"value": None}
+            if self.untaken is not None:
+                error, self.untaken = self.untaken, None
+                raise error
             if asked == "py_func":
                 return {"value": self.mirrors.call_function(*arguments)}
             session = self._here[question["of"]]
@@ -208,6 +217,23 @@ class GraphSession(remote.Session):
         except Exception as error:
             return {"raised": f"{error}"[:300], "kind": "ValueError"}
 
+    def _takes(self, message: dict) -> bool:
+        """Whether it was what has grown over there. That is here now, or `untaken` says why not."""
+        from labsupport.exercises.tf_common import about_running
+
+        if "grown" not in message or self.mirror is None:
+            return False
+        try:
+            self.mirror.take(message["grown"])
+        except self.tf.errors.OpError as error:
+            self.untaken = self.errors["OpError"](Trouble("unusable", about_running(error)))
+        except TooSlow:
+            raise
+        except Exception as error:
+            text = f"ValueError: {error}"[:MAX_TEXT]
+            self.untaken = self.errors["ValueError"](Trouble("raised", text))
+        return True
+
     def _stand_in(self, value: Any) -> dict:
         name = self.mirror.name_of(value) if self.mirror else None
         if name is not None:
@@ -219,6 +245,8 @@ class GraphSession(remote.Session):
         return super()._stand_in(value)
 
     def _revive(self, said: Any) -> Any:
+        if self.untaken is not None:
+            return None  # it stands for something that is not here
         if "g" not in said:
             return super()._revive(said)
         try:

@@ -51,6 +51,7 @@ class Session:
         self._there: dict[int, RemoteObject] = {}
         self._until = 0.0
         self._case: dict[str, Any] | None = None  # begins with the next question
+        self._held = b""  # frames that go with the next one
 
     # ------------------------------------------------------------ cells and answers
 
@@ -171,7 +172,7 @@ class Session:
             self.replaced += [n[:100] for n in names[:20] if isinstance(n, str)]
 
     def _send(self, message: dict, end: float = math.inf) -> None:
-        frame = wire.pack(message, self._stand_in)
+        frame, self._held = self._held + wire.pack(message, self._stand_in), b""
         wire.send(self.channel, frame, min(time.monotonic() + 10, end))
 
     def _reply(self, seconds: float) -> dict:
@@ -181,18 +182,31 @@ class Session:
             raise wire.Malformed("A message was not what it should be.")
         return message
 
+    def _begun(self, message: dict) -> dict:
+        """The message, with how the case begins if it is the first of one."""
+        if self._case is not None:
+            message, self._case = {**message, "begin": self._case}, None
+        return message
+
+    def _hold(self, message: dict) -> None:
+        """Send a message that has no reply, with the next one."""
+        self._held += wire.pack(self._begun(message), self._stand_in)
+
     def ask(self, message: dict, seconds: float) -> dict:
         """Send a message; answer the questions that come back, and return the reply."""
         end = time.monotonic() + max(seconds, 0.001)
-        if self._case is not None:
-            message, self._case = {**message, "begin": self._case}, None
-        self._send(message, end)
+        self._send(self._begun(message), end)
         while (left := end - time.monotonic()) > 0:  # whatever there is to be read already
             reply = self._reply(left)
-            if "ask" not in reply:
+            if "ask" in reply:
+                self._send({"answer": reply.get("n"), **self._answer(reply)}, end)
+            elif not self._takes(reply):
                 return reply
-            self._send({"answer": reply.get("n"), **self._answer(reply)}, end)
         raise wire.Late
+
+    def _takes(self, _message: dict) -> bool:
+        """Whether a message was no reply, but something to be taken."""
+        return False
 
     def _answer(self, question: dict) -> dict:
         """What a question about an object of ours gives. The question may be hostile."""
