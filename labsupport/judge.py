@@ -39,9 +39,13 @@ def judge(
     """
     known = {case.id: case for case in cases}
     with np.errstate(all="ignore"):  # numbers of any size come here, and pages set what they like
-        wrong = {c for c, _ in differing(exercise, key.right, observations, cells_of(key.right))}
-        only = known[wrong.pop()].title if len(wrong) == 1 and len(key.right) > 1 else ""
-        parts = [_judge_part(exercise, p, known, key, observations, only) for p in exercise.parts]
+        wrong = differing(exercise, key.right, observations, cells_of(key.right))
+        where = {case for case, _ in wrong}
+        only = known[where.pop()].title if len(where) == 1 and len(key.right) > 1 else ""
+        parts = [
+            _judge_part(exercise, part, known, key, observations, wrong, only)
+            for part in exercise.parts
+        ]
     parts = _withhold(parts, key.right)
     note = next((o.note for o in observations.values() if o.note), "")
     return Verdict(exercise.id, exercise.title, exercise.answer, parts, note)
@@ -189,13 +193,14 @@ def _judge_part(
     cases: dict[str, Case],
     key: Key,
     seen: Observations,
+    wrong_anywhere: set[Cell],
     only: str,
 ) -> PartVerdict:
     """The verdict on one part. only: title of the one case that went wrong, "" if more did."""
     cells = cells_of(key.right, part)
     if not cells:
         return PartVerdict(part, "unusable", 0, f"No case looks at the part {part.id}.")
-    wrong = differing(exercise, key.right, seen, cells)
+    wrong = wrong_anywhere.intersection(cells)
     if not wrong:
         return PartVerdict(part, "right", part.points)
     order = [cell for cell in cells if cell in wrong]

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,12 @@ class Part:
     needs: tuple[str, ...] = ()
 
     def has(self, case: str, name: str) -> bool:
-        return any(fnmatchcase(f"{case}/{name}", pattern) for pattern in self.covers)
+        return _covered(self.covers, case, name)
+
+
+@lru_cache(maxsize=20_000)  # asked again and again while a class is judged
+def _covered(patterns: tuple[str, ...], case: str, name: str) -> bool:
+    return any(fnmatchcase(f"{case}/{name}", pattern) for pattern in patterns)
 
 
 #: A fact looks at one wrong case and says something useful about it, or None.

@@ -125,9 +125,11 @@ class Result:
 
 def to_json(result: Result) -> dict[str, Any]:
     """A result as what JSON can hold, keys in a fixed order."""
-    from dataclasses import asdict
-
-    return asdict(result)
+    exercises = [
+        {**vars(exercise), "parts": [dict(vars(part)) for part in exercise.parts]}
+        for exercise in result.exercises
+    ]
+    return {**vars(result), "exercises": exercises, "ids": dict(result.ids)}
 
 
 def from_json(stored: dict[str, Any]) -> Result:

@@ -115,8 +115,8 @@ def receive(channel: socket.socket, deadline: float | None = None) -> tuple[byte
     lengths = HEAD.unpack(_exactly(channel, HEAD.size, deadline))
     if lengths[0] > MAX_HEADER or lengths[1] > MAX_BODY:
         raise Malformed("A frame claims to be larger than any may be.")
-    header = _exactly(channel, lengths[0], deadline)
-    return header, _exactly(channel, lengths[1], deadline)
+    both = _exactly(channel, sum(lengths), deadline)
+    return both[: lengths[0]], both[lengths[0] :]
 
 
 def _exactly(channel: socket.socket, count: int, deadline: float | None) -> bytes:
