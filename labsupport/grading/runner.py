@@ -7,6 +7,7 @@ or killed, goes on where it was.
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import ctypes
 import json
@@ -176,10 +177,11 @@ class Lane:
 
     def __init__(self):
         self._start()
-        self.pool.submit(os.getpid)  # or no process is started before there is work
 
     def _start(self) -> None:
         self.pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin_lane)
+        with _one_thread():
+            self.pool.submit(os.getpid)  # or no process is started before there is work
 
     def submit(self, do: Callable[..., Any], *arguments: Any) -> Future:
         try:
@@ -196,6 +198,20 @@ class Lane:
         for process in list((self.pool._processes or {}).values()):
             process.kill()
         self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """A process that is started meanwhile has no others for matrix products: a core is a lane's."""
+    name = "OPENBLAS_NUM_THREADS"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
 
 
 # ---------------------------------------------------------------- the whole class
@@ -231,6 +247,10 @@ def grade(
         book = Gradebook(grades)
         stack.enter_context(book.lock())
         known = {(r.student, r.lesson, r.source): r for r in book.load()}
+        lanes = None if scheduler else stack.enter_context(Lanes(jobs))
+        _compile_course()
+        if lanes and not known:
+            lanes.open(len(found))  # they import while the submissions are read
         seed = _seed(grades, seed, [r.seed for r in known.values()])
         summary = Summary()
         todo: list[tuple[reading.Found, str]] = []
@@ -252,7 +272,8 @@ def grade(
             say(remark)
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
         store = grades / ".keys"
-        lanes = None if scheduler else stack.enter_context(Lanes(min(jobs, len(todo))))
+        if lanes:
+            lanes.open(len(todo))
         mode = sandbox.best_mode(trust)  # while the lanes import what they need
         summary.facts = {"isolation": mode, "seed": seed}
         for submission in unreadable:
@@ -276,6 +297,12 @@ def grade(
         summary.results.sort(key=lambda r: (r.student, r.lesson, r.source))
         book.finish(summary.results)
     return summary
+
+
+def _compile_course() -> None:
+    """Once and for all, or each sandbox does it, and has no place to write it down."""
+    if not sys.dont_write_bytecode:
+        compileall.compile_dir(sandbox.PROJECT / "labsupport", quiet=2)
 
 
 def _to_tell(found, known, places, path) -> Iterator[str]:
@@ -359,10 +386,11 @@ def _work(todo, seed, mode, store, limits, say, maker=None) -> Iterator[Work]:
 
 
 class Lanes:
-    """As many lanes as there are to be on this machine."""
+    """The lanes on this machine, `jobs` at most."""
 
     def __init__(self, jobs: int):
-        self.lanes = [Lane() for _ in range(jobs)]
+        self.jobs = jobs
+        self.lanes: list[Lane] = []
         self.running: dict[Future, tuple[Lane, Work, int]] = {}
 
     def __enter__(self) -> Lanes:
@@ -371,6 +399,11 @@ class Lanes:
     def __exit__(self, *_error) -> None:
         for lane in self.lanes:
             lane.end()
+
+    def open(self, count: int) -> None:
+        """Have lanes for so many submissions."""
+        while len(self.lanes) < min(count, self.jobs):
+            self.lanes.append(Lane())
 
     def warm(self, kind: str, mode: str) -> None:
         """Start the sandboxes that will be needed first."""
