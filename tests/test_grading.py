@@ -17,6 +17,7 @@ from grading_tools import (
     NOTHING,
     NUMPY,
     RIGHT,
+    a_program,
     graded,
     key_of,
     needs_isolation,
@@ -25,7 +26,8 @@ from grading_tools import (
     points,
 )
 
-from labsupport.grading import blanks, keymaker, program, reading, runner, sandbox, trial
+from labsupport import exercises
+from labsupport.grading import blanks, fresh, keymaker, program, reading, runner, sandbox, trial
 from labsupport.grading.feedback import feedback_page
 from labsupport.grading.gradebook import Gradebook, Locked
 from labsupport.grading.records import Submission
@@ -289,6 +291,41 @@ def test_a_blank_notebook_that_is_none_any_more_is_refused(tmp_path, monkeypatch
     monkeypatch.setattr(blanks, "path_of", lambda lesson: written_in)
     with pytest.raises(keymaker.NoKey, match="is not the blank one any more"):
         keymaker.class_key(NUMPY, 1, "bubblewrap", tmp_path)
+
+
+def test_known_mistakes_are_tried_only_of_exercises_that_somebody_has_wrong(a_class, tmp_path):
+    grades = tmp_path / "grades"
+    results = {r.student: r for r in runner.grade(a_class, grades, seed=1, jobs=2).results}
+    wrong = {e.id for e in results["cy"].exercises if e.points < e.max_points}
+    made = {path.stem for path in (grades / ".keys").rglob("mistakes/*.json")}
+    assert wrong == made and 0 < len(made) < len(results["cy"].exercises)
+    assert any(part.mistake for e in results["cy"].exercises for part in e.parts)
+    assert not results["bob"].points, "and a blank notebook wants none"
+
+
+def test_one_process_at_a_time_makes_the_known_mistakes_of_an_exercise(tmp_path):
+    key = key_of(NUMPY)
+    with fresh.making(key, "bn-dense", tmp_path, wait=False) as alone:
+        assert alone
+        with fresh.making(key, "bn-dense", tmp_path, wait=False) as second:
+            assert not second
+        with fresh.making(key, "bn-conv", tmp_path, wait=False) as other:
+            assert other
+    with fresh.making(key, "bn-dense", tmp_path, wait=True) as alone:
+        assert alone
+
+
+def test_what_one_submission_wants_imported_is_there_for_the_next():
+    drawing = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\n"
+    looking = "import sys\nassert 'mat' 'plotlib.pyplot' in sys.modules\n"
+    with open_box(NUMPY) as box:
+        own = exercises.of_lesson(NUMPY)[:1]
+        cases = {e.id: e.visible_cases() for e in own}
+        tried = [
+            trial.attempt(a_program(NUMPY, source), box, own, cases, sandbox.Limits())
+            for source in (looking, drawing, looking)
+        ]
+    assert [bool(one.cells) for one in tried] == [True, False, False]
 
 
 def test_reports_that_cannot_be_written_are_a_sentence(tmp_path):

@@ -1,7 +1,8 @@
 """What all figures share: a look, and a way onto the page that carries alt text.
 
 The figures of a lesson `NN_some_name` are in `figures/some_name.py`. Each function there returns
-a `Picture`; none computes what an exercise asks for.
+a `Picture`; none computes what an exercise asks for. Matplotlib is imported by the first of them:
+it takes a third of a second, which a page's first cell, and a grader, would wait for.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import base64
 import io
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito, 2008).
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -45,6 +47,8 @@ class Picture:
 
     def html(self) -> str:
         """An <img> element with the picture inside it and its alt text."""
+        from matplotlib import rc_context
+
         buffer = io.BytesIO()
         with rc_context(LOOK):
             self.figure.savefig(buffer, format="png", dpi=72 * SHARP, metadata={"Software": None})
@@ -63,6 +67,9 @@ def canvas(
     columns: int = 1, rows: int = 1, *, width: float = 7.5, height: float = 3.2, **grid
 ) -> tuple[Figure, list[Axes]]:
     """A figure in the course's look with its axes in reading order. Sizes in inches."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     with rc_context(LOOK):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, **grid)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 from labsupport.figures import BLUE, GREY, LOOK, RED, Picture, canvas
 
@@ -76,6 +76,9 @@ def graph(values: Mapping[str, np.ndarray], gradients: Mapping[str, np.ndarray])
     values: what flows forward through each node of NODES; gradients: of the loss with respect to
     each node. Nodes without a gradient show none.
     """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     with rc_context(LOOK):
         figure = Figure(figsize=(9.9, 3.9))
         axes = figure.add_axes((0, 0, 1, 1))
@@ -107,6 +110,8 @@ def _numbers(value) -> str:
 
 
 def _node(axes: Axes, name: str, symbol: str, value: str, gradient: str) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
     _, x, y, width = NODES[name]
     box = FancyBboxPatch(
         (x - width / 2, y - BOX / 2),
@@ -126,6 +131,8 @@ def _node(axes: Axes, name: str, symbol: str, value: str, gradient: str) -> None
 
 
 def _edge(axes: Axes, start: str, end: str, label: str, dashed: bool = False) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
     (_, x0, y0, w0), (_, x1, y1, w1) = NODES[start], NODES[end]
     if x0 == x1:  # straight up or down
         side = 1 if y1 > y0 else -1
@@ -234,6 +241,9 @@ History = tuple[Sequence[tuple[int, float]], Sequence[tuple[int, Sequence[float]
 
 def figure_one(histories: Mapping[str, History]) -> Picture:
     """Two trainings after figure 1 of Ioffe & Szegedy 2015: accuracy, and what one unit gets."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     with rc_context(LOOK):
         figure = Figure(figsize=(10.2, 3.1), layout="constrained")
         left, *panels = figure.subplots(1, 3, width_ratios=(1.35, 1, 1))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
-from matplotlib.patches import Rectangle
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
 
 from labsupport.figures import BLUE, CYCLE, GREY, RED, Picture, canvas
 
@@ -42,7 +43,7 @@ def one_feature(x: np.ndarray, y: np.ndarray) -> Picture:
     for height, values, colour in ((1, x, GREY), (0, y, BLUE)):
         mean, spread = values.mean(), values.std()
         bar = dict(facecolor=colour, alpha=0.2)
-        axes.add_patch(Rectangle((mean - spread, height - 0.11), 2 * spread, 0.22, **bar))
+        axes.add_patch(_rectangle((mean - spread, height - 0.11), 2 * spread, 0.22, bar))
         axes.plot(values, np.full(len(values), height), "o", color=colour, markersize=6, alpha=0.8)
         axes.plot([mean] * 2, [height - 0.22, height + 0.22], color=colour)
         axes.annotate(
@@ -111,6 +112,9 @@ def shared_means(over: Sequence[int], names: Sequence[str] = ("m", "C", "p", "q"
 
 
 def _pixels(axes: Axes, group: np.ndarray, count: int) -> None:
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
+
     shades = colormaps["cividis" if count > len(CYCLE) else "viridis"]
     colours = [CYCLE[i] if count <= len(CYCLE) else shades(i / (count - 1)) for i in range(count)]
     for (row, column), number in np.ndenumerate(group):
@@ -124,4 +128,10 @@ def _pixels(axes: Axes, group: np.ndarray, count: int) -> None:
 
 
 def _square(x: float, y: float, look: dict) -> Rectangle:
-    return Rectangle((x, y), 1, 1, **look)
+    return _rectangle((x, y), 1, 1, look)
+
+
+def _rectangle(corner: tuple[float, float], width: float, height: float, look: dict) -> Rectangle:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, width, height, **look)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 from labsupport import clinic
 from labsupport.figures import BLUE, CYCLE, GREY, RED, Picture, canvas
@@ -164,6 +166,8 @@ def _levels(program: Callable) -> Picture:
 
 
 def _bars(axes: Axes, levels: np.ndarray, shares: np.ndarray) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.vlines(levels, 0, shares, color=BLUE, lw=6)
     for level, share in list(zip(levels, shares, strict=True))[:4]:
         axes.annotate(f"{100 * share:.0f} %", (level, share), (0, 3), textcoords="offset points",

@@ -6,10 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
-from matplotlib.path import Path
-
 from labsupport.figures import BLUE, GREY, ORANGE, Picture, canvas
 from labsupport.graphs import CONTROL, IDLE, MAYBE, RUNS, Box, Sketch
 
@@ -264,6 +260,8 @@ def _colour(box: Box) -> str:
 def _draw_box(
     axes, centre: Point, size: Point, label: Sequence[str], box: Box, across: bool
 ) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
     (x, y), (w, h) = centre, size
     colour = _colour(box)
     style = CORNERS.get(box.kind, "round,pad=0,rounding_size=0.1").format(half=h / 2)
@@ -293,6 +291,9 @@ def _draw_box(
 
 
 def _draw_edge(axes, sketch: Sketch, edge, kind: str, layout: Layout, sizes: Mapping) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path
+
     one, other = edge
     forward = 1 if layout.columns[other] >= layout.columns[one] else -1
     points = []  # as (along, beside); an edge is straight within a column and bends between two
@@ -328,6 +329,9 @@ def _draw_edge(axes, sketch: Sketch, edge, kind: str, layout: Layout, sizes: Map
 
 def _legend(sketch: Sketch) -> list:
     """What the colours and lines of this picture mean."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     boxes, handles = sketch.boxes.values(), []
 
     def entry(condition, label, face, edge, line="solid"):

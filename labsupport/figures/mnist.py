@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from labsupport.figures import BLUE, CYCLE, GREY, RED, Picture, canvas
 
@@ -18,6 +17,8 @@ def accuracy(
     runs: for each label the accuracies of one run, or a list of runs, shown as mean and range.
     epochs: length of the axis, so that it stays when curves grow.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, (axes,) = canvas(height=3.0)
     ends, words = [], []
     for (label, values), colour in zip(runs.items(), CYCLE, strict=False):

@@ -67,7 +67,6 @@ def get_ready(kind: str) -> None:
     from labsupport.data import load_mnist
 
     load_mnist()
-    import matplotlib.font_manager  # noqa: F401  reads its list of fonts
 
 
 def _nothing(*_arguments: Any, **_named: Any) -> None:

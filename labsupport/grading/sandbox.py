@@ -200,31 +200,35 @@ class Sandbox:
             self._ready = True
 
     @contextlib.contextmanager
-    def submission(self, limits: Limits) -> Iterator[socket.socket]:
+    def submission(self, limits: Limits, also: Sequence[str] = ()) -> Iterator[socket.socket]:
         """A process for one submission, as the channel to it; nothing of it is left afterwards.
 
+        also: modules that the warm process is to import first, of those in `stacks.ON_DEMAND`.
         Raises ServerFailed when the warm process is gone.
         """
-        with self._processes(limits, 1) as (channel,):
+        with self._processes(limits, 1, also) as (channel,):
             yield channel
 
     @contextlib.contextmanager
     def submission_and_prober(
-        self, limits: Limits
+        self, limits: Limits, also: Sequence[str] = ()
     ) -> Iterator[tuple[socket.socket, socket.socket]]:
         """Like `submission`, and a clean process beside it that can call its answers."""
-        with self._processes(limits, 2) as (channel, prober):
+        with self._processes(limits, 2, also) as (channel, prober):
             yield channel, prober
 
     @contextlib.contextmanager
-    def _processes(self, limits: Limits, count: int) -> Iterator[list[socket.socket]]:
+    def _processes(
+        self, limits: Limits, count: int, also: Sequence[str]
+    ) -> Iterator[list[socket.socket]]:
         self.wait_until_ready()
         self.death = None
         with contextlib.ExitStack() as stack:
             pairs = [socket.socketpair() for _ in range(count)]
             here = [stack.enter_context(one) for one, _ in pairs]
             there = [one for _, one in pairs]
-            said = json.dumps({"do": "start", "limits": asdict(limits)}).encode()
+            start = {"do": "start", "limits": asdict(limits), "also": list(also)}
+            said = json.dumps(start).encode()
             try:
                 socket.send_fds(self._control, [said], [one.fileno() for one in there])
             except OSError:

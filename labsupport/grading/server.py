@@ -22,6 +22,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -50,22 +51,12 @@ def main(control_fd: int, kind: str, mode: str, core: int) -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # becoming another user cleared it
     if mode == "bubblewrap":
         OWN["pids"] = rule_pids(control)
-    cores = pin(core)
-    warm_up(kind)
-    with contextlib.suppress(OSError):
-        os.sched_setaffinity(0, cores)  # where a submission keeps its core busy, there is another
+    gc.set_threshold(50_000, 50, 50)  # a submission is short, and graphs are many objects
+    with importing(core):
+        warm_up(kind)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    if len(os.listdir("/proc/self/task")) != 1:
-        sys.exit("There is more than one thread after the imports; forking would not be safe.")
     if not seccomp.why_not():
         seccomp.prepared(mode, OWN.get("abi", 0))
-    gc.freeze()  # at once: there is little garbage, and to find it takes a third of a second
-    gc.enable()
-    gc.set_threshold(
-        50_000, 50, 50
-    )  # a submission is short, and building graphs makes many objects
-    global OWN_MEMORY
-    OWN_MEMORY = _anonymous(os.getpid())
     if mode != "bubblewrap":
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     control.send(b'{"ready": true}')
@@ -75,6 +66,10 @@ def main(control_fd: int, kind: str, mode: str, core: int) -> None:
             leave()
         message = json.loads(said)
         if message["do"] == "start":
+            if missing := [name for name in message["also"] if name not in sys.modules]:
+                with importing(core):
+                    for module in missing:
+                        import_module(module)
             Submission(control, fds, message["limits"], mode, core).watch()
 
 
@@ -120,15 +115,25 @@ def leave() -> None:
     os._exit(0)
 
 
-def pin(core: int) -> set[int]:
-    """Stay on one core: then no library starts threads at import that a fork would lose.
+@contextlib.contextmanager
+def importing(core: int) -> Iterator[None]:
+    """What is imported within the block will be every fork's.
 
-    Returns the cores that there are.
+    It stays on one core: then no library starts threads at import that a fork would lose.
     """
     cores = os.sched_getaffinity(0)
+    gc.disable()  # it would look through what is imported again and again
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, {core})
-    return cores
+    yield
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, cores)  # where a submission keeps its core busy, there is another
+    if len(os.listdir("/proc/self/task")) != 1:
+        sys.exit("There is more than one thread after the imports; forking would not be safe.")
+    gc.freeze()  # at once: there is little garbage, and to find it takes a third of a second
+    gc.enable()
+    global OWN_MEMORY
+    OWN_MEMORY = _anonymous(os.getpid())
 
 
 def warm_up(kind: str) -> None:
@@ -137,7 +142,6 @@ def warm_up(kind: str) -> None:
         return
     from labsupport.grading import child, guard, prober
 
-    gc.disable()  # it would look through what is imported again and again
     for module in child.modules_of(kind):
         import_module(module)
     child.get_ready(kind)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,7 +39,15 @@ def where_probed(exercise: Exercise) -> str:
 
 
 #: What students' own cells often import beside what the lesson does.
-USUAL = ("matplotlib.pyplot", "IPython.display", "IPython.core.inputtransformer2")
+USUAL = ("IPython.display", "IPython.core.inputtransformer2")
+#: What takes time to import and few of them want: when the first does, it is imported for all.
+ON_DEMAND = ("matplotlib.pyplot", "matplotlib.font_manager")
+_DRAWS = re.compile(r"matplotlib|pylab|\b(figures\.\w+|explore|draw)\(")
+
+
+def on_demand(sources: Iterable[str]) -> tuple[str, ...]:
+    """What of ON_DEMAND the code of these cells seems to want."""
+    return ON_DEMAND if any(map(_DRAWS.search, sources)) else ()
 
 
 @lru_cache

@@ -17,7 +17,7 @@ from labsupport.grading.fresh import ClassKey, hidden_cases
 from labsupport.grading.program import Program, ProgramCell, as_it_stood, names_of
 from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
 from labsupport.grading.sandbox import Death, Limits, Sandbox
-from labsupport.grading.stacks import where_probed
+from labsupport.grading.stacks import on_demand, where_probed
 from labsupport.judge import judge, missing
 from labsupport.vocabulary import (
     Case,
@@ -158,6 +158,7 @@ def attempt(
     probed in it, as `check` does: that takes half the time.
     """
     tried = Tried()
+    also = on_demand(cell.source for cell in program.cells if cell.kind != "setup")
     end = time.monotonic() + limits.total
     left_out: set[int] = set()
     todo = list(own)
@@ -170,7 +171,7 @@ def attempt(
         at: list[Exercise] = []
         try:
             alone = for_words or all(where_probed(e) != "beside" for e in todo)
-            with processes(box, limits, alone) as (session, prober):
+            with processes(box, limits, alone, also) as (session, prober):
                 in_one_process(
                     session, prober, program, chosen, todo, cases, limits, seconds, tried, at
                 )
@@ -199,14 +200,17 @@ def attempt(
 
 @contextlib.contextmanager
 def processes(
-    box: Sandbox, limits: Limits, alone: bool
+    box: Sandbox, limits: Limits, alone: bool, also: Sequence[str] = ()
 ) -> Iterator[tuple[remote.Session, remote.Prober | None]]:
-    """The submission's process, and a prober beside it unless it is to be alone."""
+    """The submission's process, and a prober beside it unless it is to be alone.
+
+    also: as `Sandbox.submission` has it.
+    """
     if alone:
-        with box.submission(limits) as channel:
+        with box.submission(limits, also) as channel:
             yield remote.Session(channel, limits.grace), None
     else:
-        with box.submission_and_prober(limits) as (channel, beside):
+        with box.submission_and_prober(limits, also) as (channel, beside):
             yield remote.Session(channel, limits.grace), remote.Prober(beside, limits.grace)
 
 
