@@ -274,8 +274,8 @@ def _fact_of_form(name: str, right, seen) -> str | None:
     """A fact about kind, shape or NaN; None if the form is as it should be."""
     if name == INPUTS and isinstance(seen, str) and seen != UNCHANGED:
         return (
-            f"Your code changes its input {seen} in place. Whoever called it still needs the old "
-            "values: build a new array instead."
+            f"Your code changes its input {_inputs(seen)} in place. Whoever called it still needs "
+            "the old values: build a new array instead."
         )
     what, start = _called(name)
     if seen is None:
@@ -331,6 +331,12 @@ def _fact_of_numbers(name: str, right, seen, exercise: Exercise) -> str:
     place = tuple(int(i) for i in worst)
     place = place[0] if len(place) == 1 else place
     return f"{share}, most of all the one at {place}, by {distance[worst]:.3g}."
+
+
+def _inputs(names: str) -> str:
+    """Inputs as a student's code has them: x1, x2 … are one batch after another, each its x."""
+    each = (n if n[:1] != "x" or not n[1:].isdigit() else "x" for n in names.split(" and "))
+    return " and ".join(dict.fromkeys(each))
 
 
 def _called(name: str) -> tuple[str, str]:

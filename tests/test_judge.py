@@ -282,11 +282,15 @@ def test_missing_name():
     assert [part.message for part in result.parts] == ["Looked for `answer`.", "", ""]
 
 
-def test_changed_input_is_told():
+@pytest.mark.parametrize(
+    ("which", "told"),
+    [("x", "x"), ("x1 and x2", "x"), ("x2 and gamma", "x and gamma"), ("xs and w1", "xs and w1")],
+)
+def test_changed_input_is_told(which, told):
     observations = seen()
-    observations["b"] = Observation({"out": OUT["b"], "inputs": "x"})
+    observations["b"] = Observation({"out": OUT["b"], "inputs": which})
     part = verdict(observations).parts[2]
-    assert part.outcome == "wrong" and "changes its input x in place" in part.message
+    assert part.outcome == "wrong" and f"changes its input {told} in place" in part.message
 
 
 def test_missing_case_and_missing_value_get_nothing():
