@@ -3,9 +3,8 @@
 It belongs to the student's code; nothing that it says is taken on trust outside. Messages come and
 go as frames (see wire.py), on a channel to the grader and on one to the prober, if there is one:
 
-    {"do": "run", "cells": [[name, source], …], "seconds", "total", "look"}
-        before a cell {"cell": n}, after it {"ran": n, "trouble"}; at the end {"done", "replaced"};
-        look: for what has been replaced
+    {"do": "run", "cells": [[name, source], …], "seconds", "total"}
+        before a cell {"cell": n}, after it {"ran": n, "trouble"}; at the end {"done", "replaced"}
     {"do": "find", "answer"}        {"found", "value", "near"}
     {"do": "call" | "get" | "set" | "names", "of": handle, …}    {"value"} or {"trouble", "error"}
     {"do": "gradients", "of": handle, …}    as with "call", of `tf.gradients`
@@ -182,7 +181,7 @@ class Child:
         if "begin" in message:
             self.begin(message["begin"])
         if do == "run":
-            self.run(message["cells"], message["seconds"], message["total"], message["look"])
+            self.run(message["cells"], message["seconds"], message["total"])
         elif do == "graph":
             self.take(message)
         elif do is not None:
@@ -190,7 +189,7 @@ class Child:
 
     # ------------------------------------------------------------ cells
 
-    def run(self, cells: list, seconds: float, total: float, look: bool) -> None:
+    def run(self, cells: list, seconds: float, total: float) -> None:
         deadline = time.monotonic() + total
         self.names.update(
             __builtins__=__builtins__,
@@ -202,8 +201,7 @@ class Child:
             left = min(seconds, deadline - time.monotonic())
             trouble = self.run_cell(name, source, left)
             self.frames.send({"ran": number, "trouble": wire.of_trouble(trouble)})
-        replaced = guard.put_back(everywhere=False) if look else []
-        self.frames.send({"done": True, "replaced": replaced})
+        self.frames.send({"done": True, "replaced": guard.put_back(everywhere=False)})
 
     def run_cell(self, name: str, source: str, seconds: float) -> Trouble | None:
         if seconds <= 0:

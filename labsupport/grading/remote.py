@@ -56,19 +56,15 @@ class Session:
     # ------------------------------------------------------------ cells and answers
 
     def run(
-        self, cells: Sequence[tuple[str, str]], seconds: float, total: float, look: bool = True
+        self, cells: Sequence[tuple[str, str]], seconds: float, total: float
     ) -> list[Trouble | None]:
-        """Run cells (name, source), in order; what trouble each had. `cell` is the one running.
-
-        look: for what they have replaced in modules, for `replaced`.
-        """
+        """Run cells (name, source), in order; what trouble each had. `cell` is the one running."""
         self._send(
             {
                 "do": "run",
                 "cells": [list(cell) for cell in cells],
                 "seconds": seconds,
                 "total": total,
-                "look": look,
             }
         )
         troubles: list[Trouble | None] = []

@@ -15,7 +15,6 @@ from labsupport import exercises, keys
 from labsupport.grading import remote, wire
 from labsupport.grading.fresh import ClassKey, hidden_cases
 from labsupport.grading.program import Program, ProgramCell, as_it_stood, names_of
-from labsupport.grading.reaching import may_replace
 from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
 from labsupport.grading.sandbox import Death, Limits, Sandbox
 from labsupport.grading.stacks import on_demand, where_probed
@@ -160,7 +159,6 @@ def attempt(
     """
     tried = Tried()
     also = on_demand(cell.source for cell in program.cells if cell.kind != "setup")
-    look = not for_words and any(may_replace(cell.source) for cell in program.cells)
     end = time.monotonic() + limits.total
     left_out: set[int] = set()
     todo = list(own)
@@ -175,7 +173,7 @@ def attempt(
             alone = for_words or all(where_probed(e) != "beside" for e in todo)
             with processes(box, limits, alone, also) as (session, prober):
                 in_one_process(
-                    session, prober, program, chosen, todo, cases, limits, seconds, tried, at, look
+                    session, prober, program, chosen, todo, cases, limits, seconds, tried, at
                 )
                 continue
         except remote.GONE as error:
@@ -217,15 +215,14 @@ def processes(
 
 
 def in_one_process(
-    session, prober, program, chosen, todo, cases, limits, seconds, tried, at, look=True
+    session, prober, program, chosen, todo, cases, limits, seconds, tried, at
 ) -> None:
     """prober: None where all that needs TensorFlow is to be probed in the submission's process.
 
     at: grows by the exercise that is being tried, for whoever catches the process's death.
-    look: as `Session.run` has it.
     """
     cells = [(program.cells[n].name, program.cells[n].source) for n in chosen]
-    troubles = session.run(cells, min(limits.cell, seconds), seconds, look)
+    troubles = session.run(cells, min(limits.cell, seconds), seconds)
     for number, trouble in zip(chosen, troubles, strict=True):
         if trouble is not None:
             tried.cells[number] = trouble
