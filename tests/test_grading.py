@@ -301,6 +301,29 @@ def test_known_mistakes_are_tried_only_of_exercises_that_somebody_has_wrong(a_cl
     assert wrong == made and 0 < len(made) < len(results["cy"].exercises)
     assert any(part.mistake for e in results["cy"].exercises for part in e.parts)
     assert not results["bob"].points, "and a blank notebook wants none"
+    verdicts = grades / "verdicts.jsonl"
+    before = verdicts.read_bytes()
+    for path in (grades / ".keys").rglob("*.json"):
+        path.write_text("")  # as a full disk leaves them
+    verdicts.unlink()
+    runner.grade(a_class, grades, jobs=1)
+    assert verdicts.read_bytes() == before
+
+
+def test_the_time_that_known_mistakes_take_is_not_the_students(tmp_path):
+    right = keymaker.class_key(NUMPY, 1, "bubblewrap", tmp_path)
+    conv = next(c.source for c in program.solved(NUMPY).cells if c.name == "bn-conv")
+    submission = Submission("s", NUMPY, "x", "0")
+    sources = (NOTHING, conv, "del batch_norm_dense, batch_norm_conv")
+
+    def more(ids, box):
+        time.sleep(5)
+        return keymaker.with_mistakes(right, ids, box, tmp_path)
+
+    with open_box(NUMPY) as box:
+        limits = sandbox.Limits(cell=2, total=4)
+        result = trial.grade(submission, a_program(NUMPY, *sources), box, right, limits, more)
+    assert points(result, "bn-conv") == exercises.find("bn-conv").points
 
 
 def test_one_process_at_a_time_makes_the_known_mistakes_of_an_exercise(tmp_path):
@@ -326,6 +349,12 @@ def test_what_one_submission_wants_imported_is_there_for_the_next():
             for source in (looking, drawing, looking)
         ]
     assert [bool(one.cells) for one in tried] == [True, False, False]
+
+
+def test_what_cannot_be_imported_for_all_is_left_to_who_wants_it():
+    with open_box(NUMPY) as box:
+        box.have(["labsupport.no_such_module"])
+        assert points(graded(box, NUMPY, RIGHT), "bn-dense") == 7
 
 
 def test_reports_that_cannot_be_written_are_a_sentence(tmp_path):

@@ -133,6 +133,36 @@ def test_what_a_submission_replaces_is_replaced_for_itself_only(box, what):
     )
 
 
+def test_a_graph_that_is_too_large_costs_its_own_exercise(box):
+    solved = [c.source for c in program.solved(TENSORFLOW).cells if c.name == "cd-counter"]
+    large = "def add_after(x, y, new):\n    return [tf.no_op() for _ in range(25_000)]\n"
+    found = graded(box, TENSORFLOW, large, *solved)
+    assert points(found, "cd-counter") == COUNTER.points
+
+
+NO_SUCH_OP = """\
+import os
+from labsupport.grading import wire
+
+def evaluate(session, prediction, x, training, x_test, y_test):
+    part = tf.GraphDef()
+    part.node.add(name="weird", op="NoSuchOp")
+    nodes = np.frombuffer(part.SerializeToString(), np.uint8)
+    os.write(4, wire.pack({"grown": {"nodes": [nodes]}}))
+    return np.mean((session.run(prediction, {x: x_test, training: False}) - y_test) ** 2)
+"""
+
+
+def test_growth_that_cannot_be_taken_is_a_sentence_and_costs_its_own_exercise(box):
+    lesson = "09_dropout_regression"
+    rest = [c.source for c in program.solved(lesson).cells if c.kind == "answer"]
+    found = graded(box, lesson, *rest, NO_SUCH_OP)
+    spoiled = parts(found, "dr-evaluate")
+    assert not sum(part.points for part in spoiled)
+    assert "NoSuchOp" in spoiled[0].private and "object has no attribute" not in spoiled[0].private
+    assert points(found, "dr-output") == exercises.find("dr-output").points
+
+
 #: Another answer where only words are to be had of it: there the probe is in the same process.
 TWO_FACES = """\
 import sys

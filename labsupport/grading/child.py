@@ -250,7 +250,8 @@ class Child:
 
     def do_call(self, message: dict, answer: Any = None) -> dict:
         if message.get("in") and self.untaken:
-            return self.untaken
+            told, self.untaken = self.untaken, None
+            return told
         arguments, named = message["arguments"], message["named"]
         arrays = _arrays((arguments, named))
         before = [array.copy(order="K") for array in arrays]
@@ -429,12 +430,10 @@ class Child:
         }
 
     def revive(self, said: dict) -> Any:
-        if self.untaken:
-            return None  # what it stands for is not there
         if "h" in said:
             return self.handles[said["h"]]
         if "g" in said:
-            return self.mirror.element(said["g"])
+            return None if self.untaken else self.mirror.element(said["g"])
         if "gd" in said:
             from labsupport.tf1 import tf
 

@@ -90,25 +90,32 @@ def stored(lesson: str, seed: int, store: Path) -> ClassKey | None:
     """The key of a lesson for a class, if it was made before from the course as it is."""
     found = ClassKey(lesson, seed, course_digest(lesson), {})
     own = exercises.of_lesson(lesson)
-    try:
-        texts = {e.id: _file(found, e.id, store).read_text(encoding="utf-8") for e in own}
-    except OSError:
-        return None
-    return replace(found, texts=texts)
+    texts = {e.id: _read(_file(found, e.id, store)) for e in own}
+    return replace(found, texts=texts) if all(texts.values()) else None
 
 
 def with_stored_mistakes(key: ClassKey, exercise_ids: Iterable[str], store: Path) -> ClassKey:
     """The key with the known mistakes of these exercises, of those for which they were made."""
     texts = {}
     for one in exercise_ids:
-        path = _file(key.with_mistakes({one: ""}), one, store)
-        if one not in key.named and path.exists():
-            texts[one] = path.read_text(encoding="utf-8")
+        text = _read(_file(key.with_mistakes({one: ""}), one, store))
+        if one not in key.named and text:
+            texts[one] = text
     return key.with_mistakes(texts)
 
 
+def _read(path: Path) -> str:
+    """The text of a key; "" if there is none, or it is damaged."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        _loads(text)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    return text
+
+
 def keep(key: ClassKey, store: Path) -> None:
-    """Write a key to where `stored` and `with_stored_mistakes` find it."""
+    """Write a key to where `stored` and `with_stored_mistakes` find it. Raises OSError."""
     for exercise_id, text in key.texts.items():
         path = _file(key, exercise_id, store)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -124,9 +131,12 @@ def making(key: ClassKey, exercise_id: str, store: Path, wait: bool) -> Iterator
     wait: until that is so. Without locks two may make them, and they are the same.
     """
     path = _file(key, exercise_id, store).with_suffix(".lock")
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(path, "w") as file:
-        yield locks.hold(file, wait)
+    with contextlib.ExitStack() as stack:
+        alone = True
+        with contextlib.suppress(OSError):  # no room for it
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            alone = locks.hold(stack.enter_context(open(path, "w")), wait)
+        yield alone
 
 
 def _file(key: ClassKey, exercise_id: str, store: Path) -> Path:

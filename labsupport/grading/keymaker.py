@@ -9,6 +9,7 @@ found out when somebody's answer to it is wrong.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -85,8 +86,11 @@ def with_mistakes(
             with fresh.making(key, one, store, wait) as alone:
                 key = fresh.with_stored_mistakes(key, [one], store)
                 if alone and one not in key.named:
+                    if fresh.course_digest(key.lesson) != key.course:
+                        raise NoKey("The course has been changed meanwhile: grade once more.")
                     made = key.with_mistakes({one: _mistakes_key(one, key.seed, box)})
-                    fresh.keep(replace(made, texts={one: made.texts[one]}), store)
+                    with contextlib.suppress(OSError):  # no room: this process knows them
+                        fresh.keep(replace(made, texts={one: made.texts[one]}), store)
                     key = made
     return key
 
@@ -159,11 +163,17 @@ def _mistakes_key(exercise_id: str, seed: int, box: Sandbox) -> str:
     path = catalogue.path_of(exercise_id)
     mistakes = path.read_bytes() if path.exists() else b""
     cells = [(cell.name, cell.source) for cell in solved.cells]
-    try:
+
+    def once() -> str:
         with trial.processes(box, LIMITS, alone=True) as (session, _):
             session.run(cells, SECONDS, SECONDS)
             session.find(exercise.answer)  # errors of mistakes will speak of it
             return _ask(session, exercise, seed, solved, mistakes)
+
+    with contextlib.suppress(*remote.GONE):  # something else may have taken all memory just then
+        return once()
+    try:
+        return once()
     except remote.GONE as error:
         raise _lost(exercise, error) from None
 

@@ -147,7 +147,8 @@ class GraphSession(remote.Session):
         self.graphs = _default_graph_stack
         self.mirror: mirror.Mirror | None = None
         self.number = 0
-        self.untaken: Elsewhere | None = None  # why what grew over there is not here
+        self.using = False
+        self.untaken: Exception | None = None  # why what grew over there is not here
         self.talking = threading.Lock()
 
         class RemoteOpError(Elsewhere, tf.errors.OpError):
@@ -163,11 +164,23 @@ class GraphSession(remote.Session):
         if do in ("call", "gradients") and self.graphs.stack:
             more["in"] = self.share()
             more["place"] = self.mirrors.place_here()
-        value = super().use(do, handle, **more)
-        if self.untaken is not None:
-            error, self.untaken = self.untaken, None
-            raise error
+        self.using = True
+        try:
+            value = super().use(do, handle, **more)
+            error = self.untaken
+        finally:
+            self.using, self.untaken = False, None
+        if error is not None:
+            raise self.elsewhere(error)
         return value
+
+    def elsewhere(self, error: Exception) -> Elsewhere:
+        """Why what grew over there is not here, as an error that the answer raised."""
+        from labsupport.exercises.tf_common import about_running
+
+        if isinstance(error, self.tf.errors.OpError):
+            return self.errors["OpError"](Trouble("unusable", about_running(error)))
+        return self.errors["ValueError"](Trouble("raised", f"ValueError: {error}"[:MAX_TEXT]))
 
     def share(self) -> int:
         """Tell what has come to the default graph here, with the next message.
@@ -219,19 +232,14 @@ class GraphSession(remote.Session):
 
     def _takes(self, message: dict) -> bool:
         """Whether it was what has grown over there. That is here now, or `untaken` says why not."""
-        from labsupport.exercises.tf_common import about_running
-
-        if "grown" not in message or self.mirror is None:
+        if "grown" not in message or self.mirror is None or not self.using:
             return False
         try:
             self.mirror.take(message["grown"])
-        except self.tf.errors.OpError as error:
-            self.untaken = self.errors["OpError"](Trouble("unusable", about_running(error)))
         except TooSlow:
             raise
         except Exception as error:
-            text = f"ValueError: {error}"[:MAX_TEXT]
-            self.untaken = self.errors["ValueError"](Trouble("raised", text))
+            self.untaken = error
         return True
 
     def _stand_in(self, value: Any) -> dict:

@@ -156,6 +156,7 @@ class Sandbox:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         self.folder = tempfile.mkdtemp(prefix="labsupport-") if mode == "landlock" else ""
         self._ready = False
+        self._asked_for: set[str] = set()
         core, self._core = cores.take()
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = here
@@ -199,36 +200,48 @@ class Sandbox:
                 raise ServerFailed(words.splitlines()[-1] if words else "it did not start")
             self._ready = True
 
-    @contextlib.contextmanager
-    def submission(self, limits: Limits, also: Sequence[str] = ()) -> Iterator[socket.socket]:
-        """A process for one submission, as the channel to it; nothing of it is left afterwards.
+    def have(self, modules: Sequence[str]) -> None:
+        """Let the warm process import some of `stacks.ON_DEMAND`, once; what cannot be is left.
 
-        also: modules that the warm process is to import first, of those in `stacks.ON_DEMAND`.
         Raises ServerFailed when the warm process is gone.
         """
-        with self._processes(limits, 1, also) as (channel,):
+        self.wait_until_ready()
+        wanted = [module for module in modules if module not in self._asked_for]
+        if not wanted:
+            return
+        self._asked_for.update(wanted)
+        with contextlib.suppress(OSError):
+            self._control.send(json.dumps({"do": "import", "modules": wanted}).encode())
+        if self._hear(START_SECONDS) is None:
+            self.close()
+            raise ServerFailed("the warm process is gone")
+
+    @contextlib.contextmanager
+    def submission(self, limits: Limits) -> Iterator[socket.socket]:
+        """A process for one submission, as the channel to it; nothing of it is left afterwards.
+
+        Raises ServerFailed when the warm process is gone.
+        """
+        with self._processes(limits, 1) as (channel,):
             yield channel
 
     @contextlib.contextmanager
     def submission_and_prober(
-        self, limits: Limits, also: Sequence[str] = ()
+        self, limits: Limits
     ) -> Iterator[tuple[socket.socket, socket.socket]]:
         """Like `submission`, and a clean process beside it that can call its answers."""
-        with self._processes(limits, 2, also) as (channel, prober):
+        with self._processes(limits, 2) as (channel, prober):
             yield channel, prober
 
     @contextlib.contextmanager
-    def _processes(
-        self, limits: Limits, count: int, also: Sequence[str]
-    ) -> Iterator[list[socket.socket]]:
+    def _processes(self, limits: Limits, count: int) -> Iterator[list[socket.socket]]:
         self.wait_until_ready()
         self.death = None
         with contextlib.ExitStack() as stack:
             pairs = [socket.socketpair() for _ in range(count)]
             here = [stack.enter_context(one) for one, _ in pairs]
             there = [one for _, one in pairs]
-            start = {"do": "start", "limits": asdict(limits), "also": list(also)}
-            said = json.dumps(start).encode()
+            said = json.dumps({"do": "start", "limits": asdict(limits)}).encode()
             try:
                 socket.send_fds(self._control, [said], [one.fileno() for one in there])
             except OSError:

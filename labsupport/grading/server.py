@@ -65,11 +65,13 @@ def main(control_fd: int, kind: str, mode: str, core: int) -> None:
         if not said:
             leave()
         message = json.loads(said)
-        if message["do"] == "start":
-            if missing := [name for name in message["also"] if name not in sys.modules]:
-                with importing(core):
-                    for module in missing:
+        if message["do"] == "import":
+            with importing(core):
+                for module in message["modules"]:
+                    with contextlib.suppress(Exception):  # who wants it, will meet the error
                         import_module(module)
+            control.send(b'{"imported": true}')
+        if message["do"] == "start":
             Submission(control, fds, message["limits"], mode, core).watch()
 
 

@@ -74,9 +74,10 @@ def grade(
     judging = _Judging(key, box, more)
     verdicts = judging.verdicts(own, cases, tried, program)
     end = time.monotonic() + limits.total  # for all that is tried after that
+    judging.waited = 0.0
 
     def what_is_left() -> Limits:
-        return replace(limits, total=max(end - time.monotonic(), 0.0))
+        return replace(limits, total=max(end + judging.waited - time.monotonic(), 0.0))
 
     programs = _as_they_stood(program, box, own, cases, judging, what_is_left, tried, verdicts)
 
@@ -158,7 +159,7 @@ def attempt(
     probed in it, as `check` does: that takes half the time.
     """
     tried = Tried()
-    also = on_demand(cell.source for cell in program.cells if cell.kind != "setup")
+    box.have(on_demand(cell.source for cell in program.cells if cell.kind != "setup"))
     end = time.monotonic() + limits.total
     left_out: set[int] = set()
     todo = list(own)
@@ -171,7 +172,7 @@ def attempt(
         at: list[Exercise] = []
         try:
             alone = for_words or all(where_probed(e) != "beside" for e in todo)
-            with processes(box, limits, alone, also) as (session, prober):
+            with processes(box, limits, alone) as (session, prober):
                 in_one_process(
                     session, prober, program, chosen, todo, cases, limits, seconds, tried, at
                 )
@@ -200,17 +201,14 @@ def attempt(
 
 @contextlib.contextmanager
 def processes(
-    box: Sandbox, limits: Limits, alone: bool, also: Sequence[str] = ()
+    box: Sandbox, limits: Limits, alone: bool
 ) -> Iterator[tuple[remote.Session, remote.Prober | None]]:
-    """The submission's process, and a prober beside it unless it is to be alone.
-
-    also: as `Sandbox.submission` has it.
-    """
+    """The submission's process, and a prober beside it unless it is to be alone."""
     if alone:
-        with box.submission(limits, also) as channel:
+        with box.submission(limits) as channel:
             yield remote.Session(channel, limits.grace), None
     else:
-        with box.submission_and_prober(limits, also) as (channel, beside):
+        with box.submission_and_prober(limits) as (channel, beside):
             yield remote.Session(channel, limits.grace), remote.Prober(beside, limits.grace)
 
 
@@ -272,11 +270,12 @@ def _why(gone: Exception, death: Death | None) -> str:
 class _Judging:
     """Verdicts with a class's key. Known mistakes are asked for where one may have been made.
 
-    more: as `grade` has it.
+    more: as `grade` has it. waited: seconds that it took, which are not the submission's.
     """
 
     def __init__(self, key: ClassKey, box: Sandbox, more: Callable[..., ClassKey] | None):
         self.key, self.box, self.more = key, box, more
+        self.waited = 0.0
 
     def verdicts(
         self,
@@ -300,7 +299,9 @@ class _Judging:
             and any(part.outcome in NAMELESS for part in found[e.id].parts)
         ]
         if nameless and self.more is not None:
+            start = time.monotonic()
             self.key = self.more([e.id for e in nameless], self.box)
+            self.waited += time.monotonic() - start
             found |= verdicts_on(nameless)
         return found
 
