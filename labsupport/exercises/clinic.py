@@ -21,7 +21,9 @@ from labsupport.vocabulary import Case, Exercise, Part, Unusable
 
 LESSON = "11_clinic"
 LIMIT = 30.0  # a loaded machine, and TensorFlow's import
+MOMENTUM = 0.9  # of all programs' statistics
 SETTLED = 60  # steps: what is left of the start is 0.9 to the 60th
+LATE = (20, 30, 40)  # steps, ten from one to the next, by which their pace is measured
 SLOWLY = 600  # more of them, for whoever has another momentum
 COPIES = 500  # of each image, where the share of dropped units is counted
 
@@ -30,8 +32,10 @@ TWICE, ALONE, AFTER = "asked twice", "one at a time", "after other images"
 IMAGES = "two images"
 NOISE, BRIGHT, SETTLE = "the same step twice", "brighter images", "once settled"
 MEAN, VARIANCE = "a batch with another mean", "a batch with another variance"
-SHARE, LEARNING = "what is dropped", "learning"
-FINDINGS = (TWICE, ALONE, AFTER, IMAGES, NOISE, BRIGHT, SETTLE, MEAN, VARIANCE, SHARE, LEARNING)
+PACE = "how fast statistics move"
+SHARE, LEARNING, BENT = "what is dropped", "learning", "between two images"
+FINDINGS = (TWICE, ALONE, AFTER, IMAGES, BENT)
+FINDINGS += (NOISE, BRIGHT, SETTLE, MEAN, VARIANCE, PACE, SHARE, LEARNING)
 
 
 def _cases(rng: np.random.RandomState) -> list[Case]:
@@ -124,7 +128,9 @@ def _examined(program: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
     at_rest.predict(3 * x2 + 5), at_rest.predict(3 * x2 + 5)
     after = at_rest.predict(x2)
     steps = [at_rest.learn(x, labels) for x in (x1, x1, 2 * x1 + 0.5)]
-    drops = _apart(steps[0], steps[1], 1e-4)
+    moves = _apart(steps[0], steps[1], 1e-4)
+    drops = _apart(*np.split(at_rest.learn(np.tile(x1, (2, 1)), np.tile(labels, 2)), 2), 1e-4)
+    there, opposite, origin = np.split(at_rest.predict(np.concatenate([x2, -x2, 0 * x2])), 3)
     found = {
         TWICE: "asked twice, it predicts something else"
         if noisy
@@ -138,11 +144,18 @@ def _examined(program: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
         IMAGES: "all images get the same prediction"
         if float(np.abs(alone - alone[0]).max()) < 1e-5
         else "different images get different predictions",
+        BENT: "not to be seen, because predictions are random"
+        if noisy
+        else "prediction bends between two images, as a ReLU makes it"
+        if _apart((there + opposite) / 2, origin, 0.05)
+        else "prediction goes straight from image to image: there is no ReLU in it",
         NOISE: "two training steps on a batch see different logits"
         if drops
+        else "at a speed of 0 two training steps see different logits, though nothing is drawn"
+        if moves
         else "two training steps on a batch see the same logits",
-        BRIGHT: "not to be seen, because training is random"
-        if drops
+        BRIGHT: "not to be seen, because training steps differ anyway"
+        if drops or moves
         else "training sees other logits when all images are brighter"
         if _apart(steps[0], steps[2], 0.1)
         else "training sees the same logits when all images are brighter",
@@ -160,7 +173,7 @@ def _settled(patient: _Patient, noisy: bool, inputs: Mapping[str, Any]) -> dict[
     x1, x2, labels = inputs["x1"], inputs["x2"], inputs["labels1"]
     if noisy:
         hidden = "not to be seen, because predictions are random"
-        return dict.fromkeys((SETTLE, MEAN, VARIANCE), hidden)
+        return dict.fromkeys((SETTLE, MEAN, VARIANCE, PACE), hidden)
 
     def settle(x):
         for _ in range(SETTLED):
@@ -175,20 +188,46 @@ def _settled(patient: _Patient, noisy: bool, inputs: Mapping[str, Any]) -> dict[
         if _agreement(*_both(patient, x1, labels)) == AGREE:
             found[SETTLE] = "training and prediction agree only after hundreds of steps"
         old = patient.predict(x2)
-    centre = x1.mean(axis=0)
+    centre, paces = x1.mean(axis=0), []
     for name, x in ((MEAN, x1 + inputs["other"]), (VARIANCE, centre + 3 * (x1 - centre))):
-        patient.learn(x, labels)
-        once, end = patient.predict(x2), settle(x)
-        moved = np.abs(once - old).mean() / (np.abs(end - old).mean() + 1e-9)
-        if not _apart(old, end, 0.05):
+        after = {0: old}
+        for step in range(1, SETTLED + 1):
+            patient.learn(x, labels)
+            if step in (1, *LATE, SETTLED):
+                after[step] = patient.predict(x2)
+        if not _apart(old, after[SETTLED], 0.05):
             found[name] = f"{name} does not change predictions"
-        elif moved > 0.6:
+        elif _way(after, 0, 1) > 0.6 * _way(after, 0, SETTLED):
             found[name] = f"{name} changes predictions at once"
         else:
             found[name] = f"{name} changes predictions little by little"
+            paces.append(_kept(after))
         if name == MEAN:
             old = settle(x1)
+    off = [pace - MOMENTUM for pace in paces if abs(pace - MOMENTUM) > 0.02]
+    found[PACE] = "no statistics move little by little"
+    if off:
+        side = "more slowly" if off[0] > 0 else "faster"
+        found[PACE] = f"statistics move {side} than with momentum {MOMENTUM}"
+    elif paces:
+        found[PACE] = f"statistics move as with momentum {MOMENTUM}"
     return found
+
+
+def _way(after: Mapping[int, np.ndarray], first: int, last: int) -> float:
+    """How far predictions have moved from one step to another."""
+    return float(np.abs(after[last] - after[first]).mean())
+
+
+def _kept(after: Mapping[int, np.ndarray]) -> float:
+    """The share of the old statistics that one step leaves, by the predictions after some steps.
+
+    Those follow the statistics in proportion near the end. There momentum 0.9 is found to 0.02.
+    """
+    first, middle, last = LATE
+    before, then = _way(after, first, middle), _way(after, middle, last)
+    # Of what moves fast nothing is left by then.
+    return (then / before) ** 0.1 if before > 2e-3 * _way(after, 0, SETTLED) else 0.0
 
 
 def _both(patient: _Patient, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +252,7 @@ def _agreement(seen: np.ndarray, predicted: np.ndarray) -> str:
 
 
 def _share(patient: _Patient, x1: np.ndarray, labels: np.ndarray) -> str:
-    """The share of draws in which the one hidden unit is dropped.
+    """The share of draws in which the one hidden unit is dropped, if it is that what is dropped.
 
     Nothing but the output's bias is left of a dropped unit: that is the commonest value. 18 images
     and their negatives, half of them with an active unit: 9,000 draws or more, so rounding to 0.05
@@ -227,6 +266,9 @@ def _share(patient: _Patient, x1: np.ndarray, labels: np.ndarray) -> str:
     nothing = np.abs(values - rounded[count.argmax()]) < 2e-3
     by_image = nothing.reshape(len(x), COPIES)
     active = by_image[~by_image.all(axis=1)]
+    levels = np.ma.masked_array(values.reshape(len(x), COPIES), by_image)
+    if np.ma.max(np.ma.ptp(levels, axis=1)) > 0.01:
+        return "training drops something else than hidden units"
     share = round(20 * float(active.mean())) / 20 if active.size else 0.0
     return f"training drops {100 * share:.0f} % of the units" if share else "training drops nothing"
 
@@ -279,7 +321,7 @@ def _clinic(number: int, title: str, signs: tuple[str, ...], hints: tuple[str, .
         answer=f"patient_{number}",
         parts=(
             Part("mend", 2, "the trouble is gone", tuple(f"program/{n}" for n in signs), **more),
-            Part("rest", 1, "everything else is as it was", rest, ("mend",)),
+            Part("rest", 1, "the rest is as it was, as far as the check sees", rest, ("mend",)),
             Part("diagnosis", 1, "the diagnosis", ("word/*",), ("mend",)),
         ),
         cases=_cases,
