@@ -229,6 +229,22 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path):
     assert not left_over(), "a killed grader left processes behind"
 
 
+def test_who_stops_it_at_once_reads_a_sentence(tmp_path):
+    for student in ("ann", "bob"):
+        hand_in(tmp_path / "submissions", student)
+    line = [sys.executable, "-m", "labsupport.cli", "grade", tmp_path / "submissions"]
+    line += ["-o", tmp_path / "grades", "--jobs", "2"]
+    grader = subprocess.Popen(
+        list(map(str, line)), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    below = Path(f"/proc/{grader.pid}/task/{grader.pid}/children")
+    while not below.read_text() and grader.poll() is None:
+        time.sleep(0.005)
+    os.killpg(grader.pid, signal.SIGINT)  # as a terminal does; lanes are importing just now
+    _out, errors = grader.communicate(timeout=60)
+    assert grader.returncode == 130 and "Stopped" in errors and "Traceback" not in errors
+
+
 def test_who_kills_the_launcher_kills_the_grader(tmp_path):
     hand_in(tmp_path / "submissions", "ann")
     words = ["grade", tmp_path / "submissions", "-o", tmp_path / "grades"]

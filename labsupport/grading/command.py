@@ -64,6 +64,9 @@ def grade(arguments: argparse.Namespace) -> int:
     except runner.Interrupted as stopped:
         print(f"\nStopped; {stopped} verdicts are kept. The same command goes on.", file=sys.stderr)
         return 130
+    except KeyboardInterrupt:
+        print("\nStopped before anything was graded anew.", file=sys.stderr)
+        return 130
     seconds = time.monotonic() - started
     facts = {**summary.facts, "jobs": arguments.jobs}
     try:

@@ -15,6 +15,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -166,6 +167,7 @@ def close_boxes() -> None:
 
 def _begin_lane() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader decides what Ctrl-C means
+    _block_interrupts(False)
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() == 1:
@@ -180,8 +182,12 @@ class Lane:
 
     def _start(self) -> None:
         self.pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin_lane)
-        with _one_thread():
-            self.pool.submit(os.getpid)  # or no process is started before there is work
+        try:
+            with _starting_a_lane():
+                self.pool.submit(os.getpid)  # or no process is started before there is work
+        except KeyboardInterrupt:
+            self.end()
+            raise
 
     def submit(self, do: Callable[..., Any], *arguments: Any) -> Future:
         try:
@@ -200,18 +206,40 @@ class Lane:
         self.pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _block_interrupts(block: bool) -> None:
+    """In this thread, and in what it starts."""
+    if hasattr(signal, "pthread_sigmask"):
+        how = signal.SIG_BLOCK if block else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, [signal.SIGINT])
+
+
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """A process that is started meanwhile has no others for matrix products: a core is a lane's."""
+def _starting_a_lane() -> Iterator[None]:
+    """What is started meanwhile never hears Ctrl-C, and has no threads for matrix products.
+
+    The grader decides what Ctrl-C means, and a core is all that a lane has.
+    """
     name = "OPENBLAS_NUM_THREADS"
     before = os.environ.get(name)
     os.environ[name] = "1"
+    pressed: list[int] = []
+    handler = None  # of other threads it cannot be changed, and need not
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGINT)
+    if handler is not None:
+        signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    _block_interrupts(True)
     try:
         yield
     finally:
+        _block_interrupts(False)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
         del os.environ[name]
         if before is not None:
             os.environ[name] = before
+    if pressed:
+        raise KeyboardInterrupt
 
 
 # ---------------------------------------------------------------- the whole class
