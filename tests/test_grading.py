@@ -27,7 +27,17 @@ from grading_tools import (
 )
 
 from labsupport import exercises
-from labsupport.grading import blanks, fresh, keymaker, program, reading, runner, sandbox, trial
+from labsupport.grading import (
+    blanks,
+    fresh,
+    keymaker,
+    program,
+    reading,
+    runner,
+    sandbox,
+    trial,
+    wire,
+)
 from labsupport.grading.feedback import feedback_page
 from labsupport.grading.gradebook import Gradebook, Locked
 from labsupport.grading.records import Submission
@@ -340,6 +350,30 @@ def test_the_time_that_known_mistakes_take_is_not_the_students(tmp_path):
         limits = sandbox.Limits(cell=2, total=4)
         result = trial.grade(submission, a_program(NUMPY, *sources), box, right, limits, more)
     assert points(result, "bn-conv") == exercises.find("bn-conv").points
+
+
+def test_mistakes_of_another_course_than_the_keys_are_none(tmp_path, monkeypatch):
+    right = keymaker.class_key(NUMPY, 1, "bubblewrap", tmp_path)
+    monkeypatch.setattr(fresh, "course_digest", lambda lesson: "another")
+    with open_box(NUMPY) as box, pytest.raises(keymaker.NoKey, match="changed meanwhile"):
+        keymaker.with_mistakes(right, ["bn-dense"], box, tmp_path)
+    assert not list(tmp_path.rglob("mistakes/*.json"))
+
+
+def test_known_mistakes_are_made_once_more_if_their_process_is_lost(tmp_path, monkeypatch):
+    right = keymaker.class_key(NUMPY, 1, "bubblewrap", tmp_path)
+    ask, lost = keymaker._ask, []
+
+    def lose_the_first(*arguments):
+        if not lost:
+            lost.append(True)
+            raise wire.Closed
+        return ask(*arguments)
+
+    monkeypatch.setattr(keymaker, "_ask", lose_the_first)
+    with open_box(NUMPY) as box:
+        assert keymaker.with_mistakes(right, ["bn-dense"], box, tmp_path).named == {"bn-dense"}
+    assert lost
 
 
 def test_one_process_at_a_time_makes_the_known_mistakes_of_an_exercise(tmp_path):
