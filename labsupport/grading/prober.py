@@ -253,10 +253,10 @@ class GraphSession(remote.Session):
         return super()._stand_in(value)
 
     def _revive(self, said: Any) -> Any:
-        if self.untaken is not None:
-            return None  # it stands for something that is not here
         if "g" not in said:
             return super()._revive(said)
+        if self.untaken is not None:
+            return None  # it stands for something that is not here
         try:
             return self.mirror.element(said["g"])
         except Exception:

@@ -7,7 +7,6 @@ or killed, goes on where it was.
 
 from __future__ import annotations
 
-import compileall
 import contextlib
 import ctypes
 import json
@@ -329,6 +328,8 @@ def grade(
 
 def _compile_course() -> None:
     """Once and for all, or each sandbox does it, and has no place to write it down."""
+    import compileall  # not for every lane
+
     folder = sandbox.PROJECT / "labsupport"
     kept = folder / "__pycache__"
     writable = os.access(kept if kept.is_dir() else folder, os.W_OK)

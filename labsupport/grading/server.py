@@ -71,7 +71,7 @@ def main(control_fd: int, kind: str, mode: str, core: int) -> None:
                     with contextlib.suppress(Exception):  # who wants it, will meet the error
                         import_module(module)
             control.send(b'{"imported": true}')
-        if message["do"] == "start":
+        elif message["do"] == "start":
             Submission(control, fds, message["limits"], mode, core).watch()
 
 
