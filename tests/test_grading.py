@@ -239,7 +239,8 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path):
     assert not left_over(), "a killed grader left processes behind"
 
 
-def test_who_stops_it_at_once_reads_a_sentence(tmp_path):
+@pytest.mark.parametrize("later", [0, 0.05, 0.1, 0.2])
+def test_who_stops_it_at_once_reads_a_sentence(tmp_path, later):
     for student in ("ann", "bob"):
         hand_in(tmp_path / "submissions", student)
     line = [sys.executable, "-m", "labsupport.cli", "grade", tmp_path / "submissions"]
@@ -250,6 +251,7 @@ def test_who_stops_it_at_once_reads_a_sentence(tmp_path):
     below = Path(f"/proc/{grader.pid}/task/{grader.pid}/children")
     while not below.read_text() and grader.poll() is None:
         time.sleep(0.005)
+    time.sleep(later)
     os.killpg(grader.pid, signal.SIGINT)  # as a terminal does; lanes are importing just now
     _out, errors = grader.communicate(timeout=60)
     assert grader.returncode == 130 and "Stopped" in errors and "Traceback" not in errors
