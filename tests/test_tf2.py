@@ -41,6 +41,13 @@ def test_it_refuses_after_tensorflow_1():
     assert (out, err) == ("TensorFlow1Loaded True", "")
 
 
+def test_garbage_is_collected_again_after_the_import():
+    out, _err = python("import gc, labsupport.tf2\nprint(gc.isenabled())")
+    assert out == "True"
+    out, _err = python("import gc\ngc.disable()\nimport labsupport.tf1\nprint(gc.isenabled())")
+    assert out == "False"
+
+
 AGREEMENT = """
 import numpy as np
 from labsupport.authoring import lessons
