@@ -26,6 +26,7 @@ from labsupport.vocabulary import (
 Cell = tuple[str, str]  # case id, name of the value
 RESULT = "out"  # what a function returns; the student knows no such name
 SHAPES = "Read the two shapes: which of them is not the one you meant?"
+LIKELY = "It fails as with this mistake: "
 NOTHING = Observation(trouble=Trouble("unusable", "There was no observation for this case."))
 
 
@@ -35,7 +36,8 @@ def judge(
     """Compare observations with the key, part by part.
 
     A part is right when each of its values agrees with the right answer's. Otherwise it names the
-    known mistake that gave the same values, or else states the most useful fact.
+    known mistake that gave the same values, or else states the most useful fact. Where only errors
+    are seen, of the class that a known mistake raises too, it says no more than that.
     """
     known = {case.id: case for case in cases}
     with np.errstate(all="ignore"):  # numbers of any size come here, and pages set what they like
@@ -46,7 +48,7 @@ def judge(
             _judge_part(exercise, part, known, key, observations, wrong, only)
             for part in exercise.parts
         ]
-    parts = _withhold(parts, key.right)
+    parts = _withhold(_surely(parts), key.right)
     note = next((o.note for o in observations.values() if o.note), "")
     return Verdict(exercise.id, exercise.title, exercise.answer, parts, note)
 
@@ -167,6 +169,15 @@ def _is_evidence(mistaken: Observations, own: set[Cell], agrees_everywhere: bool
     return agrees_everywhere and len(raises) < len(mistaken)
 
 
+def _surely(verdicts: Sequence[PartVerdict]) -> list[PartVerdict]:
+    """A mistake that one part knows by its numbers is no guess in another."""
+    known = {v.mistake for v in verdicts if v.mistake and not v.likely}
+    return [
+        replace(v, likely=False, message=v.message.removeprefix(LIKELY)) if v.mistake in known else v
+        for v in verdicts
+    ]
+
+
 def _withhold(verdicts: Sequence[PartVerdict], right: Observations) -> tuple[PartVerdict, ...]:
     """Take the points of parts that an answer can have got right by doing nothing."""
     fine = {verdict.part.id for verdict in verdicts if verdict.outcome == "right"}
@@ -222,8 +233,10 @@ def _judge_part(
     if trouble is not None:
         verdict.update(line=trouble.line, line_number=trouble.line_number)
     if mistake is not None and kinds <= {"raised"}:
-        said = trouble is None or trouble.tells
-        message = mistake.name if said else f"{mistake.name} ({trouble.text})"
+        said = "" if trouble is None or trouble.tells else f" ({trouble.text})"
+        likely = bool(said) and all(case in troubles for case, _ in order)
+        message = f"{LIKELY if likely else ''}{mistake.name}{said}"
+        verdict.update(likely=likely)
         return PartVerdict(part, "mistake", 0, message, mistake.question, mistake.id, **verdict)
     if trouble is not None:
         kind = "wrong" if trouble.kind == "not attempted" else trouble.kind

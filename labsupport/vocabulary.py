@@ -184,7 +184,8 @@ class PartVerdict:
     "waiting" (right in itself, but a part that it needs is not).
     message: the mistake's name, or the most useful fact; question: what leads out of it.
     where: title of the case that the message is about; only: the same, if the exercise has
-    several cases and all others are right.
+    several cases and all others are right. likely: the mistake is known only by the class of the
+    error that it raises.
     """
 
     part: Part
@@ -197,6 +198,7 @@ class PartVerdict:
     line_number: int = 0
     where: str = ""
     only: str = ""
+    likely: bool = False
 
 
 @dataclass(frozen=True)

@@ -256,6 +256,20 @@ def test_error_on_one_case_is_evidence_only_if_the_rest_agrees():
     assert verdict(other, mistake).parts[0].mistake == ""
 
 
+def test_error_that_others_may_have_too_is_called_no_more_than_that():
+    two = (Part("ab", 3, "a and b", ("a/out", "b/out")), Part("c", 3, "c", ("c/out",)))
+    exercise = replace(EXERCISE, parts=two)
+    failing = known("axis", seen(c=raised("ValueError")))
+    part = verdict(seen(c=raised("ValueError: shapes")), failing, exercise=exercise).parts[1]
+    assert part.mistake == "axis" and part.likely
+    assert part.message == "It fails as with this mistake: The axis (ValueError: shapes)"
+    shown = known("axis", seen(a=OUT["a"] + 1, c=raised("ValueError")))
+    same = seen(a=OUT["a"] + 1, c=raised("ValueError: shapes"))
+    parts = verdict(same, shown, exercise=exercise).parts
+    assert [(p.mistake, p.likely) for p in parts] == [("axis", False)] * 2, "the numbers show it"
+    assert parts[1].message == "The axis (ValueError: shapes)"
+
+
 def test_slow_answer():
     slow = Trouble("slow", "Stopped after 5 seconds.")
     result = verdict(seen(a=slow, b=slow, c=slow), known("loop", seen(a=slow, b=slow, c=slow)))

@@ -18,7 +18,7 @@ from labsupport.grading.program import Program, ProgramCell, as_it_stood, names_
 from labsupport.grading.records import ExerciseResult, PartResult, Result, Submission
 from labsupport.grading.sandbox import Death, Limits, Sandbox
 from labsupport.grading.stacks import on_demand, where_probed
-from labsupport.judge import judge, missing
+from labsupport.judge import LIKELY, judge, missing
 from labsupport.vocabulary import (
     Case,
     Exercise,
@@ -425,8 +425,9 @@ def _part(part: PartVerdict, twin: PartVerdict | None, names: Mapping[str, str])
     kept = replace(kept, private=private)
     if part.outcome == "mistake":
         name = names[part.mistake]  # the message may go on with what an error said
+        message = f"{LIKELY}{name}" if part.likely else name
         return replace(
-            kept, message=name, question=part.question, mistake=part.mistake, mistake_name=name
+            kept, message=message, question=part.question, mistake=part.mistake, mistake_name=name
         )
     if part.outcome == "not attempted" or twin is None:
         # Nothing of the hidden cases has been seen by whoever wrote this message.
