@@ -176,7 +176,6 @@ def measured(f, at):
     return numerical_gradient(f, np.atleast_1d(at), 1e-5)
 
 
-# %% slide="fragment"
 values = dict(x=x5, mu=4.0, var=4.0, x_hat=x_hat5, gamma=2.0, beta=1.0, y=y5, loss=loss_of(x5))
 gradients = dict(
     x=measured(loss_of, x5),
@@ -187,6 +186,8 @@ gradients = dict(
     beta=measured(lambda beta: (dy5 * (2 * x_hat5 + beta)).sum(), 1.0),
     y=dy5,
 )
+
+# %% slide="fragment"
 figures.graph(values, gradients)
 
 # %% [markdown] slide="slide"

@@ -121,7 +121,7 @@ for title, things in found.items():
 #
 # The graph of a training step. In colour: what a run of `optimizer.minimize(loss)` needs.
 
-# %% slide="fragment"
+# %% slide="slide"
 with tf.Graph().as_default():
     x, t = tf.placeholder(tf.float32, [None, 4], "x"), tf.placeholder(tf.float32, [None, 1], "t")
     h = tf.layers.batch_normalization(x, training=True, name="bn")

@@ -41,7 +41,7 @@ def twenty_points(seed):
 x, y_train, y_test = twenty_points(1)
 targets = {"train": y_train, "test": y_test}
 
-# %% slide="fragment" long="a training loop" volatile="500 steps in float32 differ between CPUs"
+# %% slide="slide" long="a training loop" volatile="500 steps in float32 differ between CPUs"
 live, steps, losses = LivePicture(), [], []
 with tf.Graph().as_default(), tf.Session() as session:
     tf.set_random_seed(1)
@@ -138,7 +138,7 @@ check("dr-evaluate")
 #
 # **Predict before you run:** which one has the lower test loss after 500 steps? And after 20?
 
-# %% slide="fragment" long="a training loop" volatile="500 steps in float32"
+# %%
 graph = tf.Graph()
 with graph.as_default():
     tf.set_random_seed(1)
@@ -151,6 +151,7 @@ with graph.as_default():
     session = tf.Session()
     session.run(tf.global_variables_initializer())
 
+# %% slide="fragment" volatile="500 steps in float32"
 live, steps, losses = LivePicture(), [], {name: [] for name in networks}
 for step in bar(range(1, 501), "training"):
     session.run(train, {x_in: x, y_in: y_train, training: True})

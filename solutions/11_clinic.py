@@ -110,7 +110,7 @@ def examination(program):
     )
 
 
-# %% slide="fragment" volatile="last digits differ between processors"
+# %% slide="slide" volatile="last digits differ between processors"
 examination(visitor)
 
 # %% [markdown] slide="slide"
