@@ -391,7 +391,7 @@ check("bn-hide")
 #
 # Next: lesson 02, where a sample comes alone.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training
 # by Reducing Internal Covariate Shift*, ICML 2015. D. Ulyanov et al., *Instance Normalization: The
 # Missing Ingredient for Fast Stylization*, 2016. J. L. Ba et al., *Layer Normalization*, 2016.

@@ -552,7 +552,7 @@ print("the layer remembers", layer.moving_mean.shape, "means")
 #
 # Next: lesson 03, where the gradient has to pass through the mean.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training
 # by Reducing Internal Covariate Shift*, ICML 2015, section 3.1 and algorithm 2. There the
 # statistics are averaged when training is over; moving averages are for watching a network while

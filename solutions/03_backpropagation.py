@@ -761,7 +761,7 @@ figures.figure_one({"as it comes": plain, "with batch norm": normal})
 #
 # Next: lesson 04, where an update is written down and never runs.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training
 # by Reducing Internal Covariate Shift*, ICML 2015, section 3 (the gradient) and 4.1 (figure 1).
 # S. Santurkar et al., *How Does Batch Normalization Help Optimization?*, NeurIPS 2018.

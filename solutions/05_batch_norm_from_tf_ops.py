@@ -420,7 +420,7 @@ with tf.Graph().as_default(), tf.Session() as session:
 #
 # Next: lesson 06, where `tf.layers` makes all of this for you, except that last part.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** S. Ioffe and C. Szegedy, *Batch Normalization*, ICML 2015, algorithm 2. On
 # `tf.nn.moments` and `tf.nn.batch_normalization`: the TensorFlow API documentation,
 # `tf.compat.v1.nn`.

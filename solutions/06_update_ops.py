@@ -601,7 +601,7 @@ check("uo-hide")
 #
 # Next: lesson 07, where a published MNIST program gets this nearly right.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** S. Ioffe, *Batch Renormalization: Towards Reducing Minibatch Dependence in
 # Batch-Normalized Models*, NeurIPS 2017. E. Hoffer, I. Hubara and D. Soudry, *Train longer,
 # generalize better*, NeurIPS 2017 (ghost batch norm). The layer's parameters: TensorFlow API

@@ -623,7 +623,7 @@ with fresh.graph.as_default():
 #
 # Next: lesson 08, where numbers are thrown away on purpose.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** K. He et al., *Delving Deep into Rectifiers: Surpassing Human-Level Performance on
 # ImageNet Classification*, ICCV 2015. S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating
 # Deep Network Training by Reducing Internal Covariate Shift*, ICML 2015. Y. LeCun et al.,

@@ -560,7 +560,7 @@ check("do-which")
 #
 # Next: lesson 09, where dropout has to show what it is good for.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** N. Srivastava et al., *Dropout: A Simple Way to Prevent Neural Networks from
 # Overfitting*, JMLR 2014. J. Tompson et al., *Efficient Object Localization Using Convolutional
 # Networks*, CVPR 2015. X. Li et al., *Understanding the Disharmony between Dropout and Batch

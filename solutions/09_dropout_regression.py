@@ -555,7 +555,7 @@ for rate in (0.0, 0.2, 0.5):
 #
 # Next: lesson 10, where all this runs without a session.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** N. Srivastava et al., *Dropout: A Simple Way to Prevent Neural Networks from
 # Overfitting*, JMLR 2014. Y. Gal and Z. Ghahramani, *Dropout as a Bayesian Approximation*, ICML
 # 2016. X. Li et al., *Understanding the Disharmony between Dropout and Batch Normalization by

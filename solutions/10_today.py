@@ -762,6 +762,6 @@ for name, momentum in (("copied", 0.1), ("converted", converted)):
 #
 # Next: lesson 11, where eight programs wait to be examined.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** X. Li et al., *Understanding the Disharmony between Dropout and Batch
 # Normalization by Variance Shift*, arXiv:1801.05134, 2018; CVPR 2019.

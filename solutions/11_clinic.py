@@ -894,7 +894,7 @@ figures.before_and_after(found)
 #
 # **To remember: a diagnosis is a sentence that an experiment could have refuted.**
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # **References.** D. Sculley et al., *Hidden Technical Debt in Machine Learning Systems*, NeurIPS
 # 2015, on failures that raise no error. A ninth patient, dropout before batch norm, is in lesson
 # 09 (Li et al. 2018).

@@ -205,6 +205,14 @@ def test_slides_are_flat_and_begin_with_a_slide(name):
 
 
 @LESSONS
+def test_no_presentation_can_start_after_the_last_slide(name):
+    """jupyterlab-slideshow starts at the selected cell, or the next on a slide; or shows nothing,
+    and hears no key. After "Run All Cells" the last cell is the selected one."""
+    for page in (blank(name), solved(name)):
+        assert page.cells[-1].metadata.slideshow.slide_type in ("slide", "fragment")
+
+
+@LESSONS
 def test_fragments_and_notes_belong_to_a_slide(name):
     """What is not skipped follows its slide, so that an arrow key never meets an empty page."""
     kinds = [cell.slide for cell in lesson_of(name).cells if cell.slide != "skip"]
