@@ -171,9 +171,9 @@ def _is_evidence(mistaken: Observations, own: set[Cell], agrees_everywhere: bool
 
 def _surely(verdicts: Sequence[PartVerdict]) -> list[PartVerdict]:
     """A mistake that one part knows by its numbers is no guess in another."""
-    known = {v.mistake for v in verdicts if v.mistake and not v.likely}
+    sure = {v.mistake for v in verdicts if v.mistake and not v.likely}
     return [
-        replace(v, likely=False, message=v.message.removeprefix(LIKELY)) if v.mistake in known else v
+        replace(v, likely=False, message=v.message.removeprefix(LIKELY)) if v.mistake in sure else v
         for v in verdicts
     ]
 
