@@ -612,6 +612,28 @@ def test_replacing_what_probes_use_earns_nothing(tf_box, what):
     assert any("undone" in event for event in patched.events)
 
 
+# ---------------------------------------------------------------- what answers are given
+
+#: Writes down for the probe what it would have noted, had its layer been called.
+NOTES = """\
+def batch_norm_images(layer, x, training):
+    c, under = x.shape[1], UNDER
+    for name, value in {
+        "calls": 1,
+        "first": x.transpose(0, 2, 3, 1).reshape(-1, c),
+        "flags": [str(training)],
+    }.items():
+        setattr(layer, under + name, value)
+    return 3 * x + 10 * np.arange(c)[:, None, None]
+"""
+
+
+@pytest.mark.parametrize("under", ["", "_"])
+def test_what_a_probe_has_noted_cannot_be_changed(inside, under):
+    result = inside("02_moving_averages", NOTES.replace("UNDER", repr(under)))
+    assert points(result, "bn-spatial") == 0
+
+
 # ---------------------------------------------------------------- where the probe is, too
 
 #: Puts words of its own in place of what the probe saw of the case that is being tried.

@@ -549,20 +549,21 @@ GIVEN = "`layer`'s input"
 class DenseStandIn:
     """Takes the place of a dense layer: notes what it gets first, and marks every column.
 
-    It is no batch norm: it gives 3x plus ten times the number of the column.
+    It is no batch norm: it gives 3x plus ten times the number of the column. What it has noted is
+    private: an answer may set what else an object has.
     """
 
     def __init__(self):
-        self.first: np.ndarray | None = None
-        self.calls = 0
-        self.flags: set[str] = set()
+        self._first: np.ndarray | None = None
+        self._calls = 0
+        self._flags: set[str] = set()
 
     def __call__(self, x, training=None):
         if not isinstance(x, np.ndarray) or x.ndim == 0:
             raise Unusable("`layer` was called with something that is not an array.")
-        self.calls += 1
-        self.first = x.copy() if self.calls == 1 else self.first
-        self.flags.add("nothing" if training is None else str(bool(training)))
+        self._calls += 1
+        self._first = x.copy() if self._calls == 1 else self._first
+        self._flags.add("nothing" if training is None else str(bool(training)))
         return 3 * x + 10 * np.arange(x.shape[-1])
 
 
@@ -585,18 +586,18 @@ def _spatial_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     out = call(answer, layer, x, training, name="batch_norm_images")
     return {
         GIVEN: _given(layer),
-        "training": " and ".join(sorted(layer.flags)) or "nothing, for it was not called",
+        "training": " and ".join(sorted(layer._flags)) or "nothing, for it was not called",
         "out": out,
     }
 
 
 def _given(layer: DenseStandIn) -> np.ndarray | Odd:
     """What the layer was called with; its rows sorted column by column, for their order is free."""
-    if layer.first is None:
+    if layer._first is None:
         return Odd("missing, for `layer` was never called")
-    if layer.calls > 1:
-        return Odd(f"{layer.calls} arrays, the first of shape {layer.first.shape}")
-    return np.sort(layer.first, axis=0)
+    if layer._calls > 1:
+        return Odd(f"{layer._calls} arrays, the first of shape {layer._first.shape}")
+    return np.sort(layer._first, axis=0)
 
 
 def _given_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
@@ -639,10 +640,10 @@ SPATIAL = Exercise(
 
 
 class Suspect:
-    """A layer to be tested. It is no batch norm: `rule` says what it does to a batch."""
+    """A layer to be tested. It is no batch norm: its rule says what it does to a batch."""
 
     def __init__(self, rule: Callable[[np.ndarray, bool, int], np.ndarray]):
-        self.rule, self.calls = rule, 0
+        self._rule, self._calls = rule, 0
 
     def __copy__(self):
         return self  # or a test that copies it for every call would never see it drift
@@ -657,8 +658,8 @@ class Suspect:
                 "A layer takes a batch of shape (m, D), and one sample is a batch of shape (1, D); "
                 f"yours was called with an array of shape {x.shape}."
             )
-        self.calls += 1
-        return self.rule(x, bool(training), self.calls)
+        self._calls += 1
+        return self._rule(x, bool(training), self._calls)
 
 
 def _honest(x, training, calls):
