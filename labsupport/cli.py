@@ -192,6 +192,8 @@ def _release(arguments: argparse.Namespace) -> int:
     except release.CannotRelease as error:
         print(error, file=sys.stderr)
         return 1
+    for remark in release.remarks():
+        print(remark)
     print(f"{arguments.output}: {written} files, no answers.")
     return 0
 

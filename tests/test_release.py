@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 
 from labsupport import exercises, release
 from labsupport.authoring import lessons
+from labsupport.authoring.build import blank_file
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,48 @@ def test_what_it_cannot_do_is_one_sentence(bundle, words):
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.startswith("This is the student's bundle: it ")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_its_readme_is_for_students(bundle):
+    text = (bundle / "README.md").read_text(encoding="utf-8")
+    assert "## For the student" in text and "python3 -m labsupport  " in text
+    for other in ("instructor", "grader", "grade ", "labsupport test", "solutions/", "tests/"):
+        assert other not in text, other
+    assert "provenance and licence: `labsupport/data/README.md`" in text
+
+
+@pytest.fixture
+def with_strangers(tmp_path):
+    """A course in whose folder of notebooks one is solved, and things lie that are not its own."""
+    folder = tmp_path / "course"
+    leave = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for part in ("labsupport", "notebooks", "solutions"):
+        shutil.copytree(release.PROJECT / part, folder / part, ignore=leave)
+    for part in ("README.md", "requirements.txt", "pyproject.toml"):
+        shutil.copy(release.PROJECT / part, folder)
+    solved = folder / "solutions" / "01_batch_norm_by_hand.ipynb"
+    shutil.copy(solved, folder / "notebooks")
+    shutil.copy(solved, folder / "notebooks" / "01 mine.ipynb")
+    for grades in (folder / "notebooks" / "grades", folder / "labsupport" / "grades"):
+        (grades / ".keys").mkdir(parents=True)
+        for name in ("grading.json", "verdicts.jsonl", ".keys/bn-dense.json"):
+            (grades / name).write_text("{}")
+    return folder
+
+
+def test_what_else_lies_among_the_notebooks_stays_out(with_strangers):
+    line = [sys.executable, "-m", "labsupport.cli", "release", "-o", str(with_strangers / "b.zip")]
+    done = subprocess.run(line, cwd=with_strangers, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert "notebooks/01 mine.ipynb is not of the course, and stays out." in said
+    changed = "notebooks/01_batch_norm_by_hand.ipynb has been changed; the bundle has it as built."
+    assert changed in said
+    with zipfile.ZipFile(with_strangers / "b.zip") as whole:
+        names = {name.partition("/")[2] for name in whole.namelist()}
+        text = whole.read("batch-norm-and-dropout/notebooks/01_batch_norm_by_hand.ipynb").decode()
+    assert text == blank_file(lessons.read(lessons.sources()["01_batch_norm_by_hand"]))[1]
+    assert not [n for n in names if "mine" in n or "grades" in n or ".keys" in n]
 
 
 def test_equal_trees_give_equal_bundles(tmp_path):

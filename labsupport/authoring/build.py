@@ -36,7 +36,7 @@ def build(
     """
     chosen = _chosen(names)
     for lesson in chosen:
-        path, text = _blank_file(lesson)
+        path, text = blank_file(lesson)
         if not _holds(path, text):
             _write(path, text, say)
         if digests.matches(lesson):
@@ -49,7 +49,7 @@ def build(
     todo = [name.name for name in chosen if execute or _solved_is_stale(name)]
     with ProcessPoolExecutor(max_workers=max(1, min(jobs, len(todo)))) as pool:
         for path in pool.map(_execute_lesson, todo):
-            say(f"ran {_name(path)}")
+            say(f"ran {name_of(path)}")
 
 
 def stale(names: Iterable[str] = (), *, say: Callable = print) -> list[str]:
@@ -61,7 +61,7 @@ def stale(names: Iterable[str] = (), *, say: Callable = print) -> list[str]:
     wrong = []
     chosen = _chosen(names)
     for lesson in chosen:
-        path, text = _blank_file(lesson)
+        path, text = blank_file(lesson)
         if not _holds(path, text):
             wrong.append(path)
         if _solved_is_stale(lesson):
@@ -69,13 +69,14 @@ def stale(names: Iterable[str] = (), *, say: Callable = print) -> list[str]:
         if not digests.matches(lesson):
             say(f"{lesson.name}: something has changed, so its keys are made anew to compare.")
             wrong += [path for path, text in _key_files(lesson) if not _holds_key(path, text)]
-    found = [f"{_name(path)} is not what its lesson gives" for path in wrong]
+    found = [f"{name_of(path)} is not what its lesson gives" for path in wrong]
     if set(exercises.LESSONS) == {lesson.name for lesson in chosen}:
-        found += [f"{_name(path)} comes from no lesson" for path in _orphans()]
+        found += [f"{name_of(path)} comes from no lesson" for path in _orphans()]
     return found
 
 
-def _name(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """A file of the course as sentences call it."""
     return path.relative_to(lessons.PROJECT).as_posix()
 
 
@@ -106,7 +107,7 @@ def _holds_key(path: Path, text: str) -> bool:
 def _write(path: Path, text: str, say: Callable = lambda line: None) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
-    say(f"wrote {_name(path)}")
+    say(f"wrote {name_of(path)}")
 
 
 def _chosen(names: Iterable[str]) -> list[lessons.Lesson]:
@@ -122,7 +123,8 @@ def _chosen(names: Iterable[str]) -> list[lessons.Lesson]:
 # ---------------------------------------------------------------- notebooks
 
 
-def _blank_file(lesson: lessons.Lesson) -> tuple[Path, str]:
+def blank_file(lesson: lessons.Lesson) -> tuple[Path, str]:
+    """A lesson's blank notebook: where it belongs, and its text."""
     return _blank_path(lesson.name), _text(lessons.blank(lesson))
 
 
