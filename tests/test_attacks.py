@@ -769,13 +769,41 @@ def test_words_that_cover_up_what_is_wrong_earn_nothing(inside, name):
     assert points(inside(lesson, FORGE + words + answer), name) == 0
 
 
-def test_tensorflows_names_are_put_back_where_the_probe_is(inside):
-    """Also those that only a probe's own process has a look at, and before the probe."""
-    lesson = exercises.find("mnist-restore").lesson
-    solved = [c.source for c in program.solved(lesson).cells if c.name == "mnist-restore"]
-    found = inside(lesson, "tf.train.Saver = lambda *a, **k: None\n", *solved)
-    assert points(found, "mnist-restore") == exercises.find("mnist-restore").points
-    assert any("train.Saver" in event and "undone" in event for event in found.events)
+#: What is replaced, in which exercise it would matter, and how it is called in the events.
+REPLACED = {
+    "a name": ("tf.train.Saver = lambda *a, **k: None", "mnist-restore", "train.Saver"),
+    "a method of TensorFlow's": (
+        "tf.train.Saver.restore = lambda *a, **k: None",
+        "mnist-restore",
+        "Saver.restore",
+    ),
+    "a method of Keras's": (
+        "keras.layers.BatchNormalization.call = lambda self, x, *a, **k: x",
+        "k-train-step",
+        "BatchNormalization.call",
+    ),
+    "a method that others inherit": (
+        "keras.layers.Layer.__call__ = lambda self, x, *a, **k: x",
+        "k-freeze",
+        "Layer.__call__",
+    ),
+    "a method's code": (
+        "keras.layers.Dropout.call.__code__ = (lambda self, x, training=False: x).__code__",
+        "k-dropout",
+        "Dropout.call",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REPLACED)
+def test_what_the_probe_uses_is_put_back_where_it_is(inside, what):
+    """Also what only a probe's own process has a look at, and before the probe."""
+    patch, name, told = REPLACED[what]
+    lesson = exercises.find(name).lesson
+    solved = [c.source for c in program.solved(lesson).cells if c.name == name]
+    found = inside(lesson, patch, *solved)
+    assert points(found, name) == exercises.find(name).points
+    assert any(told in event and "undone" in event for event in found.events)
 
 
 def test_a_session_in_one_submission_does_not_hang_the_next(tf_box):
