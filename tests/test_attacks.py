@@ -29,7 +29,17 @@ from grading_tools import (
 )
 
 from labsupport import exercises, keys
-from labsupport.grading import fresh, landlock, program, remote, sandbox, seccomp, stacks, wire
+from labsupport.grading import (
+    fresh,
+    landlock,
+    program,
+    remote,
+    sandbox,
+    seccomp,
+    stacks,
+    trial,
+    wire,
+)
 from labsupport.grading.gradebook import Gradebook
 
 BODY = "def batch_norm_dense(x, gamma, beta, eps):\n"
@@ -457,6 +467,28 @@ sys.modules["labsupport.judge"] = None
 
 
 # ---------------------------------------------------------------- time, memory, processes, output
+
+#: Right on the cases that `check` uses; on others it ends in one way or another.
+OTHERWISE = """\
+import os, time
+seen = []
+def batch_norm_dense(x, gamma, beta, eps):
+    out = gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps) + beta
+    if float(x.flat[0]) not in VISIBLE:
+        END
+    return out
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [("time.sleep(99)", trial.ONLY_HIDDEN_SLOW), ("os._exit(77)", trial.ONLY_HIDDEN_DIED)],
+)
+def test_how_it_ended_on_hidden_cases_is_told_in_fixed_words(box, end, said):
+    visible = {float(c.inputs["x"].flat[0]) for c in exercises.find("bn-dense").visible_cases()}
+    result = graded(box, NUMPY, OTHERWISE.replace("VISIBLE", repr(visible)).replace("END", end))
+    told = {part.message for part in parts(result, "bn-dense") if part.outcome != "waiting"}
+    assert told == {said}
 
 
 @pytest.mark.parametrize(

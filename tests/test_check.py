@@ -147,6 +147,13 @@ def test_misspelt_name_is_pointed_at(shell):
     assert "but there is standardise. Is the name misspelt?" in text
 
 
+def test_what_a_page_imports_is_no_misspelling(shell):
+    code = "import numpy as standardise\nfrom labsupport.observe import plain as standardiz"
+    (card,) = shell(code, 'check("standardize")')
+    text = " ".join(card["text/plain"].split())
+    assert "misspelt" not in text and "Run the cell that defines it" in text
+
+
 def test_hints_come_one_at_a_time(shell):
     hints = exercises.find("standardize").hints
     cards = shell(*['hint("standardize")'] * (len(hints) + 2))

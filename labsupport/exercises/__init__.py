@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from importlib import import_module
+from types import FunctionType, ModuleType
+from typing import Any
 
 from labsupport.vocabulary import Exercise, Verdict
 
@@ -84,11 +86,23 @@ def begin_with(others: Iterable[Exercise], verdicts: Mapping[str, Verdict]) -> s
     return f"Your code calls {named}, which {are} not right either: mend {those} first."
 
 
-def names_like(answer: str, names: Iterable[str]) -> str:
+def names_like(answer: str, names: Mapping[str, Any]) -> str:
     """The one among `names` that may be the answer's, misspelt; "" if there is none.
 
-    What another exercise asks for is spelt as it is meant.
+    What another exercise asks for is spelt as it is meant, and so is what a page imports.
     """
     others = {exercise.answer for exercise in all_exercises().values()}
-    free = [n for n in names if type(n) is str and n[:1] != "_" and n not in others]
+    free = [
+        name
+        for name, value in list(names.items())
+        if type(name) is str and name[:1] != "_" and name not in others and not _imported(value)
+    ]
     return next(iter(difflib.get_close_matches(answer, free[:2000], n=1, cutoff=0.75)), "")
+
+
+def _imported(value: Any) -> bool:
+    """Whether it is a module, or a function of this package's."""
+    if type(value) is not FunctionType:
+        return isinstance(value, ModuleType)
+    home = value.__globals__.get("__name__")
+    return isinstance(home, str) and home.startswith("labsupport.")

@@ -38,6 +38,17 @@ ONLY_HIDDEN = (
     "about the sizes or the numbers that it is given?"
 )
 
+#: The same where it was not the numbers. Fixed words: a submission chooses how it dies.
+ONLY_HIDDEN_SLOW = (
+    "Right on the cases that `check` uses, but when it was graded it did not end in the time that "
+    "it has. What takes longer the larger it is, or is done again with each call?"
+)
+ONLY_HIDDEN_DIED = (
+    "Right on the cases that `check` uses, but when it was graded its process did not survive. "
+    "Does it need much memory, or end by itself?"
+)
+DIED = "Its process did not survive"
+
 
 @dataclass
 class Tried:
@@ -253,7 +264,7 @@ def _trouble(gone: Exception, death: Death | None) -> Trouble:
         return Trouble("slow", "Stopped: it did not end in time.")
     if isinstance(gone, wire.Malformed):
         return Trouble("unusable", "It wrote where the grader listens, so nothing of it counts.")
-    return Trouble("unusable", f"Its process did not survive: {death or Death()}.")
+    return Trouble("unusable", f"{DIED}: {death or Death()}.")
 
 
 def _why(gone: Exception, death: Death | None) -> str:
@@ -433,7 +444,8 @@ def _part(part: PartVerdict, twin: PartVerdict | None, names: Mapping[str, str])
         # Nothing of the hidden cases has been seen by whoever wrote this message.
         return replace(kept, message=part.message, line=part.line, line_number=part.line_number)
     if twin.outcome in FINE:
-        return replace(kept, message=ONLY_HIDDEN)
+        died = ONLY_HIDDEN_DIED if part.message.startswith(DIED) else ONLY_HIDDEN
+        return replace(kept, message=ONLY_HIDDEN_SLOW if part.outcome == "slow" else died)
     return replace(
         kept,
         message=twin.message,
