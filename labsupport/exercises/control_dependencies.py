@@ -144,7 +144,9 @@ def _identity_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             outs.append(t.run(out))
             counts.append(t.value(count))
         t.run(y)
-        return {"out": outs, "count": counts, "after y alone": t.value(count) - counts[-1]}
+        alone = t.value(count) - counts[-1]
+        kind = f"your result is of type {out.dtype.base_dtype.name}"
+        return {"out": outs, "type": kind, "count": counts, "after y alone": alone}
 
 
 def _alone_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
@@ -160,7 +162,7 @@ IDENTITY = Exercise(
     answer="after",
     parts=(
         Part("update", 3, "every run of the result runs `update`, once", ("*/count",)),
-        Part("value", 1, "the value is that of `y`", ("*/out", "*/inputs")),
+        Part("value", 1, "the value is that of `y`", ("*/out", "*/type", "*/inputs")),
         Part("alone", 1, "fetching `y` itself still runs nothing else", ("*/after y alone",)),
     ),
     cases=_identity_cases,
@@ -236,7 +238,7 @@ COUNTER = Exercise(
 
 
 def _cond_cases(rng: np.random.RandomState) -> list[Case]:
-    n, start = int(rng.randint(3, 6)), float(rng.randint(4, 7))
+    n, start = 2 * int(rng.randint(2, 4)), float(rng.randint(4, 7))
 
     def batch(most):
         x = np.round(8 * rng.uniform(0.1, 0.8, n) * most) / 8
@@ -244,15 +246,15 @@ def _cond_cases(rng: np.random.RandomState) -> list[Case]:
         x[place], x[place - 1] = most, -2 * most  # whose size says nothing
         return x
 
-    def case(case_id, title, training, *most):
-        x = np.stack([batch(m) for m in most])
+    def case(case_id, title, training, *most, shape=(-1,)):
+        x = np.stack([batch(m).reshape(shape) for m in most])
         return Case(case_id, title, dict(x=x, largest=start, training=np.array(training)))
 
     return [
         case("train", "training, three batches", [1, 1, 1], 2 * start, start + 1, 4 * start),
         case("predict", "prediction, with larger numbers than ever", [0, 0], 3 * start, 2.0),
         case("both", "training, then prediction", [1, 0, 0], 2 * start, 8 * start, start),
-        case("small", "training, with small numbers only", [1], start - 2),
+        case("small", "training, a matrix of small numbers", [1], start - 2, shape=(-1, 2)),
     ]
 
 

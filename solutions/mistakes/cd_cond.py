@@ -121,6 +121,19 @@ def not_stored(x, largest, training):
 
 
 @mistake(
+    "along-one-axis",
+    "You look for the largest number along one axis of `x`, and `x` may have several",
+    "What does `tf.reduce_max(x, axis=0)` give for a matrix, and can `largest` hold it?",
+    see="near miss",
+)
+def along_one_axis(x, largest, training):
+    def train():
+        return tf.assign(largest, tf.maximum(largest, tf.reduce_max(x, axis=0)))
+
+    return x / tf.cond(training, train, lambda: largest.read_value())
+
+
+@mistake(
     "not-divided",
     "You return `largest`, or `x`, and not their quotient",
     "What should the largest number of a batch come out as, right after it was seen?",

@@ -30,6 +30,17 @@ def floats_only(update, y):
 
 
 @mistake(
+    "one-type",
+    "Your result is of type float32, whatever `y` is",
+    "Which operation passes on a tensor of any type, as it is?",
+    see="near miss",
+)
+def one_type(update, y):
+    with tf.control_dependencies([update]):
+        return tf.cast(tf.identity(y), tf.float32)
+
+
+@mistake(
     "y-itself",
     "You make the old `y` wait for `update`, so everybody who fetches `y` runs it",
     "Somebody else fetches `y` as well, to evaluate. What happens then?",
