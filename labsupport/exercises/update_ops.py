@@ -80,9 +80,12 @@ def _train_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         alone = t.changed_by(lambda: t.run(loss))
         # Only what happens in a step counts below.
         t.set_all((v, start[v.name]) for v in t.variables() if v.op.name in alone)
-        for one in batches:
+        weights = []
+        for one in batches:  # from the same weights: statistics follow from them
+            t.set_all((v, start[v.name]) for v in learned)
             t.run(step, {x: one})
-        values = {LOSS_ALONE: " and ".join(alone) or NOTHING, WEIGHTS: _values(t, learned)}
+            weights.append(_values(t, learned))
+        values = {LOSS_ALONE: " and ".join(alone) or NOTHING, WEIGHTS: np.concatenate(weights)}
         if normalized:
             values[FIRST], values[SECOND] = _values(t, frozen[:2]), _values(t, frozen[2:])
             values[EXTRA] = f"ran {t.value(count):.0f} times in {len(batches)} steps"
@@ -104,9 +107,10 @@ def _loss(t: Trial, x: Any, inputs: Mapping[str, Any]) -> Any:
 def _still_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> str | None:
     if EXTRA in right and seen[EXTRA] != right[EXTRA]:
         return f"The update of the third layer {seen[EXTRA]}; it should have: {right[EXTRA]}."
-    for name in (FIRST, WEIGHTS, SECOND):  # the second's input depends on the weights
+    for name in (FIRST, SECOND, WEIGHTS):
         if name in right and not np.allclose(seen[name], right[name], **PRECISION):
-            return f"The {name} are not what one step after the other should make of them."
+            made = "one step should make" if name == WEIGHTS else "one step after the other makes"
+            return f"The {name} are not what {made} of them."
     return None
 
 
@@ -287,7 +291,7 @@ CHANGES, MEAN, VAR = "what a prediction changes", "moving mean", "moving varianc
 START = {MEAN: 0.0, VAR: 1.0}
 START_TRAINED = {"gamma": 1.0, "beta": 0.0}
 LEARNED = [f"the gradient for {name}" for name in ("x", *START_TRAINED)]
-EARLIER = "the other layer's statistics"
+EARLIER, OTHERS = "the other layer's statistics", "what others have put into the collection"
 TRAINED, TRAINED_AGAIN, PREDICTED = "y, fed True", "y, fed True again", "y, fed False"
 ONE_STEP, TWO_STEPS, GRADIENTS = " after one step", " after two steps", " after computing gradients"
 
@@ -319,6 +323,8 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             return t.fetchable(y, "a tensor", operations=False)
 
         if inputs.get("apart"):
+            key, of_others = t.tf.GraphKeys.UPDATE_OPS, t.tf.no_op("of_others")
+            t.tf.add_to_collection(key, of_others)
             first = t.unfed("x_of_the_first", (None, inputs["x2"].shape[1]))
             layer(first)
         earlier = _frozen(t)
@@ -336,7 +342,9 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             if isinstance(out, Odd):
                 needs = f"more: {out}".rstrip(".")
                 t.run(y, {training: True, first: inputs["x2"]})
-            return {NEEDS: needs, **_look(t, moving), EARLIER: _values(t, earlier)}
+            left = "still there" if of_others in t.tf.get_collection(key) else "gone"
+            looked = {NEEDS: needs, **_look(t, moving), EARLIER: _values(t, earlier)}
+            return {**looked, OTHERS: left}
 
         trained = _trained(t.tf.trainable_variables(), start)
         _put(t, trained, inputs)
@@ -355,6 +363,8 @@ def _in_place_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         ends = {"x": late, **trained}
         some = {name: gradients[v.name] for name, v in ends.items() if v.name in gradients}
         learned, failed = _learn(t, some, ends, training)
+        if not some:  # which "train" says; what moves has been moved as well as can be
+            failed = _failure(t.attempt(y, {training: True}))
         after = _look(t, moving, GRADIENTS)
         return {**values, **learned, **(dict.fromkeys(after, failed) if failed else after)}
 

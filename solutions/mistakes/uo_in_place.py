@@ -274,6 +274,20 @@ def fixed_name(x, training, momentum, eps):
     return after(collection()[before:], y)
 
 
+@mistake(
+    "empties-the-collection",
+    "You empty the collection, and with it go the updates of other layers",
+    "Who else has put something into the collection, and who will look for it there?",
+    see="near miss",
+)
+def empties_the_collection(x, training, momentum, eps):
+    layer = layer_of(momentum, eps)
+    y = layer(x, training=training)
+    y = after(layer.updates, y)
+    tf.get_collection_ref(tf.GraphKeys.UPDATE_OPS).clear()
+    return y
+
+
 # ---------------------------------------------------------------- right, written otherwise
 
 

@@ -81,7 +81,7 @@ def only_updates(loss, optimizer):
 
 @mistake(
     "first-update-only",
-    "One of the updates runs, and the others do not",
+    "Some of the updates run, and others do not",
     "How many ops does one batch norm put into the collection?",
     see="own",
 )
@@ -115,8 +115,8 @@ def chosen_by_name(loss, optimizer):
 
 @mistake(
     "two-steps",
-    "Each run makes two steps of the optimizer",
-    "How often do you call `minimize`? Each call makes another op that changes the weights.",
+    "Each run moves the weights twice as far as one step of the optimizer does",
+    "How many steps does a run make? Each call of `minimize` makes an op that changes the weights.",
     see="own",
 )
 def two_steps(loss, optimizer):
