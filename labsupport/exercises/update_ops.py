@@ -238,7 +238,7 @@ def _network(
             if layer:
                 x = 3 * x + 2  # or there would be nothing to learn for this one
             known = earlier[layer] if earlier else ()
-            with t.tf.name_scope(f"bn_{layer}"):
+            with t.tf.name_scope("bn_0" if not layer else f"inner/bn_{layer}"):
                 x, variables = batch_normalization(t, x, 0.8, affine=None, earlier=known)
             made.append(variables)
     return made
