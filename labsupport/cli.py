@@ -130,10 +130,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _path(text: str) -> Path:
-    """A path; an empty one is a shell variable that was not set, and not this folder."""
+    """A path, from where the user is; an empty one is a shell variable that was not set."""
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
-    return Path(text)
+    start = os.environ.get("LABSUPPORT_FROM", os.getcwd())  # see launcher.start_cli
+    return Path(text) if start == os.getcwd() else Path(start, text)
 
 
 def _add_jobs(command: argparse.ArgumentParser) -> None:

@@ -213,7 +213,11 @@ except KeyboardInterrupt:
 
 
 def start_cli(root, python, arguments):
-    """Run labsupport.cli.main(arguments) in the course's environment; its exit code."""
+    """Run labsupport.cli.main(arguments) in the course's environment; its exit code.
+
+    It runs in the course's folder, and names of files count from where the user is.
+    """
+    os.environ["LABSUPPORT_FROM"] = os.getcwd()
     return run([python, "-c", DELEGATE] + arguments, root, python)
 
 

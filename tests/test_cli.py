@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from labsupport import cli, release
+from labsupport.authoring import lessons
 
 COMMANDS = ("build", "grade", "report", "release", "progress")
 
@@ -48,6 +53,16 @@ def test_wrong_usage_is_told_with_the_usage_of_that_command(line, sentence, caps
     assert code == 2 and out == ""
     assert error.startswith(f"usage: python3 -m labsupport {command} ")
     assert error.endswith(f"python3 -m labsupport {command}: error: {sentence}\n")
+
+
+def test_names_of_files_count_from_where_the_user_is(tmp_path):
+    """The commands themselves run in the course's folder."""
+    line = [sys.executable, "-m", "labsupport", "report", "grades here"]
+    env = {**os.environ, "PYTHONPATH": str(lessons.PROJECT)}
+    run = subprocess.run(line, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert run.returncode == 1 and str(tmp_path / "grades here") in run.stderr
+    run = subprocess.run(line, cwd=lessons.PROJECT, env=env, capture_output=True, text=True)
+    assert run.returncode == 1 and str(lessons.PROJECT) not in run.stderr
 
 
 @pytest.mark.parametrize(
