@@ -97,6 +97,9 @@ def examine(root):
         yield tensorflow(root, python)
         yield jupyterlab(root, python)
         yield disk_left(root)
+    if not os.path.isdir(os.path.join(root, "solutions")):
+        return  # the student's bundle neither tests nor grades
+    if python is not None:
         yield browser(root, python)
     yield fork()
     yield bubblewrap()

@@ -28,6 +28,7 @@ from labsupport.launcher_messages import (
     CODE_WORDS,
     COMMANDS,
     HELP,
+    IN_BUNDLE,
     MESSAGES,
     Stop,
     say,
@@ -253,9 +254,11 @@ def shell_code(code):
 # --------------------------------------------------------------------------------------- the door
 
 
-def help_text():
-    """The text of --help."""
-    commands = "\n".join("  {:<10} {}".format(*entry) for entry in COMMANDS)
+def help_text(root=ROOT):
+    """The text of --help: of the student's bundle, without what is not in it."""
+    whole = os.path.isdir(os.path.join(root, "solutions"))
+    entries = [entry for entry in COMMANDS if whole or entry[0] in IN_BUNDLE]
+    commands = "\n".join("  {:<10} {}".format(*entry) for entry in entries)
     words = [f"{MESSAGES[key][0]} {CODE_WORDS[key]}" for key in CODE_WORDS]
     codes, line = [], ""
     for word in words:
@@ -298,7 +301,7 @@ def dispatch(arguments, root):
     """Do what the command line asks; an exit code, or Stop."""
     command = arguments[0] if arguments and not arguments[0].startswith("-") else None
     if arguments and arguments[0] in ("-h", "--help", "help"):
-        say(help_text().rstrip())
+        say(help_text(root).rstrip())
         return 0
     if command == "doctor":
         from labsupport import doctor

@@ -15,6 +15,7 @@ COMMANDS = [
     ("release", "the student's bundle: release -o ZIP"),
     ("progress", "which exercises are solved so far"),
 ]
+IN_BUNDLE = ("(none)", "doctor", "progress")  # what the student's bundle can do
 CLI_COMMANDS = ("build", "grade", "report", "release", "progress")
 
 # Every failure a user can meet: its exit code, and one sentence with what, where and what to do.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,20 @@ def test_its_readme_is_for_students(bundle):
     for other in ("instructor", "grader", "grade ", "labsupport test", "solutions/", "tests/"):
         assert other not in text, other
     assert "provenance and licence: `labsupport/data/README.md`" in text
+
+
+def test_its_help_and_doctor_tell_what_it_can_do(bundle):
+    line = [sys.executable, "-m", "labsupport"]
+    told = [
+        subprocess.run(
+            [*line, word], cwd=bundle, capture_output=True, text=True, timeout=120
+        ).stdout
+        for word in ("--help", "doctor")
+    ]
+    names = re.findall(r"^  (\S+)   ", told[0].partition("options")[0], re.M)
+    assert names == ["(none)", "doctor", "progress"]
+    assert "can be written in" in told[1]
+    assert not re.search("grading|tests|bubblewrap", told[1])
 
 
 @pytest.fixture
