@@ -133,6 +133,7 @@ def start_lab(root, python, port, browser, extra):
     port = choose_port(port)
     env = environment(root, python)
     token = env["JUPYTER_TOKEN"] = secrets.token_hex(16)  # not in the command: others can read that
+    end_presentation(env["JUPYTERLAB_SETTINGS_DIR"])
     say("Starting JupyterLab ...")
     child = subprocess.Popen(
         lab_command(root, python, port, browser and has_display(), extra),
@@ -164,6 +165,17 @@ def start_lab(root, python, port, browser, extra):
     finally:
         stopping.set()
         setup.end(child)
+
+
+def end_presentation(settings):
+    """So that one which was on when the browser was closed is not on at the next start."""
+    path = os.path.join(settings, "jupyterlab-slideshow", "plugin.jupyterlab-settings")
+    with contextlib.suppress(OSError):
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        if '"active": true' in text:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace('"active": true', '"active": false'))
 
 
 def pass_on(stream, stopping):

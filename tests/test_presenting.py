@@ -12,7 +12,7 @@ import pytest
 import test_browser
 from test_browser import PROJECT, Walk, address, browser  # noqa: F401  fixtures
 
-from labsupport import exercises
+from labsupport import exercises, launcher
 
 pytestmark = test_browser.pytestmark
 SCREEN = {"width": 1280, "height": 720}
@@ -143,6 +143,20 @@ def test_cells_run_and_sliders_slide_while_presenting(walk):
     walk.shot("run_while_presenting")
     walk.page.keyboard.press("Escape")  # leaves the cell, and
     leave(walk)
+    walk.assert_clean()
+
+
+def test_a_presentation_that_was_never_left_is_over_at_the_next_start(walk, course):
+    walk.open("00_start_here")
+    start(walk)
+    settings = course / ".labsupport" / "jupyter" / "settings"
+    (kept,) = (settings / "jupyterlab-slideshow").glob("*")
+    for _ in range(50):
+        if '"active": true' in kept.read_text(encoding="utf-8"):
+            break
+        walk.page.wait_for_timeout(100)
+    launcher.end_presentation(str(settings))
+    walk.open("00_start_here")  # which waits for the status bar; a presentation has none
     walk.assert_clean()
 
 
