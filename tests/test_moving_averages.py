@@ -59,8 +59,9 @@ def test_right_answers_agree_where_a_fraction_is_reached_on_the_dot(whole, momen
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_a_slow_start_takes_hundreds_of_steps(seed):
-    assert warm_up_cases(seed)["slow"][2] > 300
+def test_a_slow_start_takes_more_than_a_thousand_steps(seed):
+    """No loop that ends after so many is enough."""
+    assert warm_up_cases(seed)["slow"][2] > 1050
 
 
 @pytest.mark.parametrize("seed", range(20))

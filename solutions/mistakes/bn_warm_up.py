@@ -184,6 +184,19 @@ def more_than_the_fraction(fraction, momentum):
     return steps
 
 
+@mistake(
+    "loop-ends-early",
+    "You return 1,000 where it takes more steps than that",
+    "How often can your loop run? How many steps are 99 % of the way with momentum 0.999?",
+    see="found by an attacker",
+)
+def loop_ends_early(fraction, momentum):
+    for steps in range(1000):
+        if 1 - momentum**steps >= fraction:
+            return steps
+    return 1000
+
+
 # ---------------------------------------------------------------- right, written otherwise
 
 
