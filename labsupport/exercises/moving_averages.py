@@ -208,14 +208,15 @@ PREDICT = Exercise(
 # ---------------------------------------------------------------- bn-layer
 
 UNTOUCHED = "leaves the layer as it was"
+OTHERS = dict(momentum=0.65, eps=0.02)  # options of a second layer
 
 
 def _layer_cases(rng: np.random.RandomState) -> list[Case]:
     def case(case_id, title, d, sizes=(), n=0, scale=1.0, given=False, look="", **options):
         """Training batches of these sizes, then n samples to predict, by given statistics or not.
 
-        look: "second", at another layer than the one that trains; "own", at the γ and β that the
-        layer began with. options: for the constructor.
+        look: "second", also at another layer than the one that trains, made after it with other
+        options; "own", at the γ and β that the layer began with. options: for the constructor.
         """
         gamma, beta = affine(rng, d)
         inputs = dict(num_features=d, options=options, gamma=gamma, beta=beta, look=look)
@@ -235,7 +236,15 @@ def _layer_cases(rng: np.random.RandomState) -> list[Case]:
     eps, tiny = rng.uniform(0.8, 1.5), 0.005
     return [
         case("start", "a new layer", d, momentum=0.8, eps=1e-4),
-        case("second", "a second layer, while the first one trains", 3, [4], look="second"),
+        case(
+            "second",
+            "a second layer, while the first one trains",
+            3,
+            [4],
+            look="second",
+            momentum=0.85,
+            eps=eps,
+        ),
         case("own", "γ and β of a new layer, after it has trained", 3, [4, 5], look="own"),
         case("train-one", "training, one step", d, [n], momentum=0.9, eps=1e-5),
         case("train-three", "training, three steps", 3, [4, n, 5], momentum=0.75, eps=1e-4),
@@ -254,7 +263,9 @@ def _layer_cases(rng: np.random.RandomState) -> list[Case]:
 
 def _layer_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Plays a scenario: make a layer, give it γ and β, train, set its statistics, predict."""
-    layer, second = _new_layer(answer, inputs), _new_layer(answer, inputs)
+    layer = _new_layer(answer, inputs)
+    others = OTHERS if inputs["look"] == "second" else inputs["options"]
+    second = _new_layer(answer, {**inputs, "options": others})
     batches, values = _training_batches(inputs), {}
     if not batches and "x" not in inputs:
         return _look(layer, STATE)
@@ -265,7 +276,8 @@ def _layer_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     for x in batches:
         values["out"] = _run(layer, x, training=True)
     if inputs["look"] == "second":
-        return _look(second, MOVING)
+        trained = {f"the first layer's {k}": flat(v) for k, v in _state(layer, MOVING).items()}
+        return values | _look(second, MOVING) | trained
     if inputs["look"] == "own":
         return {"learned": _changes("training", learned, _state(layer, LEARNED))}
     if "x" not in inputs:
@@ -390,7 +402,7 @@ def _shapes_fact(inputs: Mapping[str, Any], right: Mapping, seen: Mapping) -> st
 
 
 _START = ("start/gamma", "start/beta", "start/moving_*")
-_MOVED = ("train-*/moving_*", "second/moving_*", "own/learned")
+_MOVED = ("train-*/moving_*", "second/*moving_*", "own/learned")
 
 LAYER = Exercise(
     id="bn-layer",
@@ -399,7 +411,7 @@ LAYER = Exercise(
     answer="BatchNorm",
     parts=(
         Part("start", 1, "a new layer has γ 1, β 0, moving mean 0, moving variance 1", _START),
-        Part("train", 2, "training normalizes with the batch", ("train-*/out",)),
+        Part("train", 2, "training normalizes with the batch", ("train-*/out", "second/out")),
         Part("moving", 3, "training moves the moving statistics, and nothing else", _MOVED),
         Part("predict", 2, "prediction uses the moving statistics", ("predict*/out",)),
         Part(

@@ -195,6 +195,45 @@ class SharedBetweenLayers(Layer):
         self.shared.moving_var = value
 
 
+def of_the_newest(*names):
+    """A class whose options of these names are those of the layer that was made last."""
+
+    class OfTheNewest(Layer):
+        newest = SimpleNamespace()
+
+        def __init__(self, num_features, momentum=0.9, eps=1e-5):
+            super().__init__(num_features, momentum, eps)
+            for name in names:
+                setattr(self.newest, name, vars(self).pop(name))
+
+        def __getattr__(self, name):  # what is not its own
+            return getattr(self.newest, name)
+
+    return OfTheNewest
+
+
+mistake(
+    "options-of-the-newest",
+    "The momentum and ε of the layer made last hold for all your layers",
+    "After `a = BatchNorm(3, 0.8)` and `b = BatchNorm(3, 0.6)`: where does `a` find its momentum?",
+    see="found by an attacker; E55",
+)(of_the_newest("momentum", "eps"))
+
+mistake(
+    "momentum-of-the-newest",
+    "The momentum of the layer made last holds for all your layers",
+    "After `a = BatchNorm(3, 0.8)` and `b = BatchNorm(3, 0.6)`: where does `a` find its momentum?",
+    see="found by an attacker; E55",
+)(of_the_newest("momentum"))
+
+mistake(
+    "eps-of-the-newest",
+    "The ε of the layer made last holds for all your layers",
+    "After `a = BatchNorm(3, eps=1)` and `b = BatchNorm(3, eps=0.1)`: where does `a` find its ε?",
+    see="found by an attacker; E55",
+)(of_the_newest("eps"))
+
+
 class InPlace(Layer):
     """A right layer that moves its statistics in place."""
 
