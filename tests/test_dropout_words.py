@@ -343,6 +343,23 @@ def test_a_gradient_that_does_not_reach_all_weights_is_seen(between, words):
     assert words in said(result)
 
 
+# ---------------------------------------------------------------- dr-mc
+
+NO_WEIGHTS = """\
+def monte_carlo(session, prediction, x, training, points, T):
+    weights = prediction.op.inputs[2]
+    for _ in range(T):
+        session.run(prediction, {x: points, training: True, weights: np.full(8, 1e-30)})
+    return np.full(len(points), 4.0), np.zeros(len(points))
+"""
+
+
+def test_passes_without_the_trained_weights_earn_nothing():
+    result = verdict("dr-mc", NO_WEIGHTS.replace("{", "{{").replace("}", "}}"))
+    assert result.points == 0
+    assert "other weights than the trained ones" in said(result)
+
+
 # ---------------------------------------------------------------- dr-output
 
 EXPECTED = """\

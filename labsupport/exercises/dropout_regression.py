@@ -455,6 +455,10 @@ INITIALIZED = (
     "The variables are initialized anew, so the trained weights are lost. Use the session that the "
     "function is given as it is."
 )
+OTHER_WEIGHTS = (
+    "The prediction is run with other weights than the trained ones. Feed `x` and `training`, and "
+    "leave the weights as they are."
+)
 TRAINED = "trained_weights"
 
 
@@ -470,7 +474,7 @@ def _called(
             raise Unusable(ANOTHER_SESSION) from None
         return Odd(said)
     if network.lost:
-        raise Unusable(INITIALIZED)
+        raise Unusable(network.lost)
     return found
 
 
@@ -479,14 +483,14 @@ class _Trained:
 
     last: what becomes of the last layer's sums.
     on: for each run with dropout on, x and the prediction side by side, of shape (m, 2).
-    lost: whether a run had the weights that the variable is initialized with.
+    lost: what to say of a run with other weights than the trained ones, "" if there was none.
     """
 
     def __init__(self, inputs: Mapping[str, Any], last: Callable[[np.ndarray], np.ndarray]):
         self.inputs, self.last = inputs, last
         self.draw = np.random.RandomState(inputs["seed"])
         self.on: list[np.ndarray] = []
-        self.lost = False
+        self.lost = ""
 
     def __call__(self, x: np.ndarray, training: Any, v: np.ndarray) -> np.ndarray:
         hidden = np.maximum(x * self.inputs["a"] + self.inputs["b"], 0)
@@ -494,7 +498,8 @@ class _Trained:
             kept = self.draw.rand(*hidden.shape) >= self.inputs["rate"]
             hidden = hidden * kept / (1 - self.inputs["rate"])
         y = self.last(hidden @ v)[:, np.newaxis].astype(np.float32)
-        self.lost |= not v.any()
+        if not np.allclose(v, self.inputs["v"], rtol=1e-5):
+            self.lost = OTHER_WEIGHTS if v.any() else INITIALIZED
         if training:
             self.on.append(np.hstack([x, y]))
         return y
