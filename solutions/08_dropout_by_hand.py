@@ -110,7 +110,7 @@ check("do-forward")
 # %% [markdown]
 # <details><summary>How can a random answer be checked?</summary>
 #
-# By counting. The check drops 24,000 numbers at about 0.3 and 0.7 and asks: is the share within
+# By counting. The check drops 24,000 numbers at about 0.33 and 0.67 and asks: is the share within
 # 0.02? By which one factor did the survivors grow? Do neighbours, and two calls, agree as often as
 # independent draws would? A right answer fails it less than once in a million checks; the
 # probability is a sum of binomial tails. Where your numbers share their draws, fewer are left to

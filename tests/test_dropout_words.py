@@ -127,6 +127,23 @@ def test_too_few_draws_are_not_counted_and_the_reason_is_said():
     assert "not counted, because 36 draws are too few" in said(result)
 
 
+@pytest.mark.parametrize(
+    ("threshold", "lost"),
+    [
+        ("np.random.rand(*{}) < round(drop_prob, 1)", ["share"]),
+        ("np.random.randint(0, 10, {}) < 10 * drop_prob", ["share"]),
+        ("np.random.randint(0, 100, {}) < 100 * drop_prob", []),
+    ],
+)
+def test_a_rate_rounded_to_a_tenth_is_seen(threshold, lost):
+    code = f"return x * ~({threshold}) / (1 - drop_prob)"
+    result = verdict("do-forward", FORWARD, code.format("x.shape"))
+    assert [part.part.id for part in result.parts if part.outcome == "wrong"] == lost
+    assert not names(result) - {""}
+    result = verdict("do-noise-shape", SPATIAL, code.format("(m, 1, 1, C)"))
+    assert [part.part.id for part in result.parts if part.outcome != "right"] == lost
+
+
 HALVES = "np.concatenate([half, half, half])[: len(x)]"
 
 

@@ -43,9 +43,10 @@ SLACK = 0.004  # how far a mean product may be off because the share is not exac
 
 CHANCE = 1e-6  # of a wrong word about few draws
 
-#: Ranges for drop_prob in which all known ways of being wrong give shares at least 0.05 apart, and
-#: factors that differ by 1 % (at 0.318, (1 − p) / p and 1 / (1 − p)² would be the same).
-LOW, HIGH = (0.30, 0.31), (0.68, 0.70)
+#: Ranges for drop_prob in which all known ways of being wrong give shares at least 0.04 apart, and
+#: factors that differ by 1 % (at 0.318, (1 − p) / p and 1 / (1 − p)² would be the same; at 1/3,
+#: (1 − p) / p and 2). Rounded to a tenth, they are further away than SHARE.
+LOW, HIGH = (0.326, 0.33), (0.67, 0.674)
 
 AS_ASKED, NONE, ALL = "as asked", "none", "all"
 OWN_DRAW, ONE_DRAW = "every number has its own draw", "one draw decides for the whole array"
