@@ -216,7 +216,11 @@ def test_nothing_returned_is_asked_for_its_return():
         (MASK.replace("*x.shape", "len(x), 1"), "return dy * self.mask", {"rows"}),
         (MASK.replace("*x.shape", "x.shape[1]"), "return dy * self.mask", {"columns"}),
         (f"np.random.seed(1); {MASK}", "return dy * self.mask", {"fixed-seed"}),
-        (MASK, "return dy * (self.mask == 0) / (1.0 - self.p or 1)", {"opposite-mask-everywhere"}),
+        (
+            MASK,  # the second one, of the same name, is as right with drop_prob 1
+            "return dy * (self.mask == 0) / (1.0 - self.p or 1)",
+            {"opposite-mask-everywhere", "opposite-mask-unscaled-everywhere"},
+        ),
     ],
 )
 def test_backward_names(mask, back, named):
@@ -228,6 +232,71 @@ def test_backward_says_which_argument_is_wrong():
     assert "'is_training'" in said(verdict("do-backward", template, "", "return dy"))
     result = verdict("do-backward", BACKWARD.replace("self, dy", "self, dy, x"), MASK, "return dy")
     assert "The check calls `layer.backward(dy)`: missing a required argument: 'x'" in said(result)
+
+
+LAYER = """
+class Dropout:
+    latest = []
+
+    def __init__(self, drop_prob):
+        self.p = drop_prob
+
+    def __call__(self, x, training):
+        self.training = training
+        self.factor = self.draw(x) if training else np.ones_like(x)
+        {}
+
+    def draw(self, x):
+        return (np.random.rand(*x.shape) >= self.p) / (1 - self.p) if self.p < 1 else 0 * x
+
+    def backward(self, dy):
+        {}
+"""
+OUT = "return x * self.factor"
+
+
+@pytest.mark.parametrize(
+    ("there", "back", "lost", "named", "words"),
+    [
+        (
+            f"self.latest.append(self.factor); {OUT}",
+            "return dy * self.latest.pop()",
+            ["mask", "scale"],
+            {"shared-between-layers"},
+            "",
+        ),
+        (
+            OUT,
+            "return dy * self.draw(dy)",
+            ["mask", "edges"],
+            {"draws-again-at-prediction-too"},
+            "",
+        ),
+        (
+            OUT,
+            "return dy * (1 - (self.factor > 0))",
+            ["mask", "scale", "edges"],
+            {"opposite-mask-unscaled-everywhere"},
+            "",
+        ),
+        (OUT, "return dy * self.factor[:1]", ["mask"], {""}, "it is another mask."),
+        (
+            f"{OUT} * (1 - self.p)",
+            "return dy * self.factor",
+            ["forward"],
+            {""},
+            "survivors: as it was",
+        ),
+        (OUT, "f = self.factor; del self.factor; return dy * f", [], set(), ""),
+    ],
+)
+def test_a_layer_of_another_kind_is_not_said_to_do_what_it_does_not(
+    there, back, lost, named, words
+):
+    result = verdict("do-backward", LAYER, there, back)
+    assert [part.part.id for part in result.parts if part.outcome != "right"] == lost
+    assert names(result) == named
+    assert words in said(result)
 
 
 @pytest.mark.parametrize("shape", ["m, 1, q, 1", "1, p, q, 1", "1, 1, q, C"])

@@ -109,10 +109,15 @@ FORWARD = Exercise(
 # ---------------------------------------------------------------- do-backward
 
 
+OTHERS = 0.2  # drop_prob of another layer: its factor is none of the known ones
+
+
 def _backward_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, shape, drop_prob, training=True, before=None):
+    def case(case_id, title, shape, drop_prob, training=True, before=None, other=False):
+        """before: shape of an earlier batch; other: whether another layer is called meanwhile."""
         first = before and drawn(rng, before)
         inputs = dict(x=drawn(rng, shape), dy=drawn(rng, shape), drop_prob=drop_prob)
+        inputs |= dict(other=drawn(rng, shape)) if other else {}
         return Case(case_id, title, {**inputs, "training": training, "first": first})
 
     train = case("train", "a batch with zeros in it, as after a ReLU", (50, 100), rng.uniform(*LOW))
@@ -126,30 +131,74 @@ def _backward_cases(rng: np.random.RandomState) -> list[Case]:
         case("nothing", "drop_prob 0", (6, 5), 0.0),
         case("everything", "drop_prob 1", (6, 5), 1.0),
         case("predict-all", "training=False with drop_prob 1", (7, 5), 1.0, False, (7, 5)),
+        case(
+            "two",
+            "two layers: the second goes forwards before the first goes back",
+            (40, 25),
+            rng.uniform(*HIGH),
+            other=True,
+        ),
     ]
 
 
 def _backward_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
     """Trains one layer: forwards and back, once or several times, and says what came out."""
     drop_prob, training = inputs["drop_prob"], inputs["training"]
-    step = _stepper(answer, drop_prob)
+    forward, backward = _layer(answer, drop_prob)
+    if "other" in inputs:
+        return _words_of_two(forward, backward, _layer(answer, OTHERS)[0], inputs)
+
+    def step(x, dy, training):
+        return forward(x, training), backward(dy)
+
+    before = None
     if inputs["first"] is not None:
-        step(inputs["first"], inputs["first"].copy(), True)
+        before = step(inputs["first"], inputs["first"].copy(), True)[0]
     x, dy = inputs["x"].copy(), inputs["dy"].copy()
     y, dx = step(inputs["x"], inputs["dy"], training)
     if not training or drop_prob in (0, 1):
-        return {"out": whole_word(y, x, drop_prob), "dx": whole_word(dx, dy, drop_prob)}
+        return {
+            "out": whole_word(y, x, drop_prob),
+            "dx": _whole_gradient(dx, dy, drop_prob, before),
+        }
+
+    def again():
+        return backward(inputs["dy"].copy())
+
     if inputs["first"] is not None:
-        return _gradient_words(x, dy, y, dx, drop_prob)
+        return _gradient_words(x, dy, y, dx, drop_prob, again)
     steps = [(y, dx), *(step(x.copy(), dy.copy(), True) for _ in range(CALLS - 1))]
     y, dx = (np.array(arrays) for arrays in zip(*steps, strict=True))
     x, dy = np.broadcast_to(x, y.shape), np.broadcast_to(dy, y.shape)
-    words = _gradient_words(x, dy, y, dx, drop_prob)
+    words = _gradient_words(x, dy, y, dx, drop_prob, again)
 
     def of_half(half):
         return step(half, dy[0][: len(half)].copy(), True)[0]
 
     return {**_forward_words(of_half, x, y, dx, drop_prob), **words}
+
+
+def _words_of_two(
+    forward: Callable, backward: Callable, other: Callable, inputs: Mapping[str, Any]
+) -> dict[str, str]:
+    """Words for a layer that goes back after another one, of another drop_prob, went forwards."""
+    x, dy, drop_prob = inputs["x"].copy(), inputs["dy"].copy(), inputs["drop_prob"]
+    y = forward(inputs["x"], True)
+    elsewhere = other(inputs["other"].copy(), True)
+    dx = backward(inputs["dy"])
+    words = _gradient_words(x, dy, y, dx, drop_prob, lambda: backward(dy.copy()))
+    if ((dx == 0) == (elsewhere == 0)).all() and ((y == 0) != (elsewhere == 0)).any():
+        words["mask"] = "just where the other layer's forward pass dropped"
+    return {"forward": f"survivors: {scale_word(y, x, drop_prob)}", **words}
+
+
+def _whole_gradient(dx, dy, drop_prob: float, before: np.ndarray | None) -> str:
+    """Words for a gradient that should be left alone. before: the training step's output."""
+    word = whole_word(dx, dy, drop_prob)
+    if before is None or before.shape != dx.shape or (dx != 0).all() or not dx.any():
+        return word
+    same = ((dx == 0) == (before == 0)).all()
+    return f"{word}, just what the training step before dropped" if same else word
 
 
 def _forward_words(of_half: Callable, x, y, dx, drop_prob: float) -> dict[str, str]:
@@ -180,27 +229,30 @@ def _forward_words(of_half: Callable, x, y, dx, drop_prob: float) -> dict[str, s
     }
 
 
-def _stepper(answer: Any, drop_prob: float) -> Callable:
-    """A function (x, dy, training) -> (y, dx) that uses one layer again and again."""
+def _layer(answer: Any, drop_prob: float) -> tuple[Callable, Callable]:
+    """A new layer's two ways: functions (x, training) -> y and dy -> dx."""
     if not callable(answer) or _refusal(answer, drop_prob):
         raise Unusable("`Dropout` should be a class, and `Dropout(drop_prob)` should make a layer.")
     layer = answer(drop_prob)
-    backward = getattr(layer, "backward", None)
-    if not callable(layer) or not callable(backward):
+    back = getattr(layer, "backward", None)
+    if not callable(layer) or not callable(back):
         raise Unusable("A layer needs the methods `__call__(self, x, training)` and `backward`.")
 
-    def step(x, dy, training):
+    def forward(x, training):
         refusal = _refusal(layer, x, training=training)
         if refusal:
             raise Unusable(f"The check calls `layer(x, training=…)`: {refusal}.")
-        refusal = _refusal(backward, dy)
+        clean = x.copy()
+        return np.array(array_like(layer(x, training=training), clean, "`layer(x, training)`"))
+
+    def backward(dy):
+        refusal = _refusal(back, dy)
         if refusal:
             raise Unusable(f"The check calls `layer.backward(dy)`: {refusal}.")
-        clean_x, clean_dy = x.copy(), dy.copy()
-        y = np.array(array_like(layer(x, training=training), clean_x, "`layer(x, training)`"))
-        return y, array_like(layer.backward(dy), clean_dy, "`layer.backward(dy)`")
+        clean = dy.copy()
+        return np.array(array_like(back(dy), clean, "`layer.backward(dy)`"))
 
-    return step
+    return forward, backward
 
 
 def _refusal(function: Callable, *arguments: Any, **named: Any) -> str:
@@ -214,7 +266,8 @@ def _refusal(function: Callable, *arguments: Any, **named: Any) -> str:
     return ""
 
 
-def _gradient_words(x, dy, y, dx, drop_prob: float) -> dict[str, str]:
+def _gradient_words(x, dy, y, dx, drop_prob: float, again: Callable) -> dict[str, str]:
+    """Words for a gradient. again: goes back once more from the last forward pass."""
     kept, passed = (y != 0)[x != 0], (dx != 0)[x != 0]
     if passed.all():
         mask = "nowhere"
@@ -226,7 +279,17 @@ def _gradient_words(x, dy, y, dx, drop_prob: float) -> dict[str, str]:
         mask = "just where the forward pass kept"
     else:
         mask = "not where the forward pass dropped: it is another mask"
+        if _is_drawn(dx[-1] if dx.ndim > 2 else dx, again):
+            mask += ", and yet another one in the next call"
     return {"mask": mask, "scale": scale_word(dx, dy, drop_prob)}
+
+
+def _is_drawn(dx: np.ndarray, again: Callable) -> bool:
+    """Whether a gradient is 0 in other places when it comes again."""
+    try:
+        return bool(((again() == 0) != (dx == 0)).any())
+    except Exception:  # a right layer may go back only once; this is asked of wrong ones
+        return False
 
 
 BACKWARD = Exercise(
@@ -252,6 +315,7 @@ BACKWARD = Exercise(
         "training step then? And where x is 0, can you tell from y who was dropped?",
     ),
     facts=(words_fact(),),
+    whole=True,  # what is said of one way is often about the other, too
 )
 
 

@@ -49,6 +49,46 @@ class DrawsAgain(Right):
 
 
 @mistake(
+    "draws-again-at-prediction-too",
+    "`backward` draws a new mask: the gradient goes to numbers that were dropped",
+    "If xᵢ was dropped, what does a small change of it do to the loss? Who was dropped?",
+    see="H80; found by an attacker",
+)
+class DrawsAgainAtPredictionToo(Right):
+    def backward(self, dy):
+        return dy * self.forget_mask(dy)
+
+
+@mistake(
+    "shared-between-layers",
+    "All your layers share one place for what they remember: the gradient meets another's mask",
+    "After `a(x, True)` and `b(x, True)`: whose mask does `a.backward` find, and where?",
+    see="found by an attacker; E55",
+)
+class SharedBetweenLayers(Right):
+    latest = []
+
+    def __call__(self, x, training):
+        y = super().__call__(x, training)
+        self.latest[:] = [vars(self).pop("factor")]
+        return y
+
+    def backward(self, dy):
+        return dy * self.latest[0]
+
+
+@mistake(
+    "drop-prob-of-the-newest",
+    "The drop_prob of the layer made last holds for all your layers",
+    "After `a = Dropout(0.5)` and `b = Dropout(0.2)`: where does `a` find its drop_prob?",
+    see="found by an attacker; E55",
+)
+class DropProbOfTheNewest(Right):
+    def __init__(self, drop_prob):
+        type(self).drop_prob = drop_prob
+
+
+@mistake(
     "no-factor",
     "The gradient meets the mask, but not the factor 1 / (1 − drop_prob)",
     "For a kept number yᵢ = xᵢ / (1 − drop_prob). What is its derivative?",
@@ -134,6 +174,28 @@ class OppositeMask(Right):
 class OppositeMaskEverywhere(Right):
     def backward(self, dy):
         return divide(dy * (self.factor == 0), 1 - self.drop_prob)
+
+
+@mistake(
+    "opposite-mask-unscaled",
+    "The gradient goes to just the numbers that were dropped",
+    "Is your mask True where a number is kept, or where it is dropped? In both methods?",
+    see="H80; found by an attacker",
+)
+class OppositeMaskUnscaled(Right):
+    def backward(self, dy):
+        return dy if (self.factor == 1).all() else dy * (self.factor == 0)
+
+
+@mistake(
+    "opposite-mask-unscaled-everywhere",
+    "The gradient goes to just the numbers that were dropped",
+    "Is your mask True where a number is kept, or where it is dropped? In both methods?",
+    see="H80; found by an attacker",
+)
+class OppositeMaskUnscaledEverywhere(Right):
+    def backward(self, dy):
+        return dy * (1 - (self.factor > 0))
 
 
 @mistake(
