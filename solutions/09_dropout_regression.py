@@ -304,8 +304,8 @@ print(f"                     {np.sum(test_off < train_off)} of 20 with dropout o
 
 # %% [markdown]
 # **Exercise.** Write `monte_carlo(session, prediction, x, training, points, T)`. Return
-# `(mean, std)`, each of shape (m, 1) or (m,), one number for each of the m points. T − 1 in place of
-# T under the root is fine too.
+# `(mean, std)`, each of shape (m, 1) or (m,), one number for each of the m points. T − 1 in place
+# of T under the root is fine too.
 
 
 # %% role="answer" exercise="dr-mc"

@@ -110,6 +110,11 @@ def test_a_mistake_in_training_is_named_and_no_other(line, named):
         ("return x * (1 + np.random.randn(*x.shape))", "all of them: not one multiple"),
         ("return x * mask * np.random.rand(*x.shape)", "not one multiple of the input"),
         ("return x * mask * 7", "multiplied by 7"),
+        (
+            "mask = np.abs(x) > np.quantile(np.abs(x), drop_prob)\nreturn x * mask / keep",
+            "every call uses the same mask, as long as the numbers are the same",
+        ),
+        ("y = x * mask\nreturn y * x.sum() / y.sum()", "one multiple of the input in each call"),
     ],
 )
 def test_what_no_mistake_explains_is_not_given_a_name(line, words):

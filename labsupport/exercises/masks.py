@@ -52,13 +52,16 @@ AS_ASKED, NONE, ALL = "as asked", "none", "all"
 OWN_DRAW, ONE_DRAW = "every number has its own draw", "one draw decides for the whole array"
 FRESH, SAME = "every call draws a fresh mask", "every call uses the same mask"
 SEEDED = f"{SAME}, and half of the array gets half of that mask"
+FOLLOWS = f"{SAME}, as long as the numbers are the same: who is dropped follows from them"
 KEPT = f"{SAME}, but another shape gets another one, or none"
 NO_DRAWS = "nothing to see"
 SCALED, AS_BEFORE = "divided by 1 − drop_prob", "as it was"
 NO_SURVIVORS, NOT_FINITE, MIXED = "there are none", "not finite", "not one multiple of the input"
 ONE_NUMBER = "one number, whatever the input is"
+BY_SURVIVORS = "divided by the share that survived, which is another one in each call"
 BY_CALL = "one multiple of the input in each call, but not the same in all"
 ZERO = "all zero"
+SHARES_OF_ALL = {"a little": 0.08, "less than half": 0.4, "about half": 0.6, "more than half": 1.0}
 
 
 def drawn(rng: np.random.RandomState, shape: tuple[int, ...]) -> np.ndarray:
@@ -164,8 +167,10 @@ def scale_word(y: np.ndarray, x: np.ndarray, drop_prob: float, calls: bool = Fal
         return factor_word(ratio[0], drop_prob)
     if _equal(y[use]):
         return ONE_NUMBER
-    if calls and all(_equal(a[u] / b[u]) for a, b, u in zip(y, x, use, strict=True) if u.any()):
-        return BY_CALL
+    each = [(a[u] / b[u], u.mean()) for a, b, u in zip(y, x, use, strict=True) if u.any()]
+    if calls and all(_equal(ratios) for ratios, _ in each):
+        survived = all(math.isclose(r[0] * share, 1, rel_tol=1e-3) for r, share in each)
+        return BY_SURVIVORS if survived else BY_CALL
     for word, factor in (("", 1.0), (f"{SCALED}, then ", 1 / keep if keep else 1.0)):
         shift = y[use] - factor * x[use]
         if np.ptp(shift) < 1e-3:
@@ -206,7 +211,10 @@ def whole_word(y: np.ndarray, x: np.ndarray, drop_prob: float) -> str:
         return ZERO
     if np.allclose(y, x, rtol=1e-4):
         return AS_BEFORE
-    return "some of it is dropped" if (y == 0).any() else scale_word(y, x, drop_prob)
+    share = (y == 0).mean()
+    if share and drop_prob == 0:  # nothing but the share is to be seen
+        return next(f"{word} is dropped" for word, most in SHARES_OF_ALL.items() if share < most)
+    return "some of it is dropped" if share else scale_word(y, x, drop_prob)
 
 
 def describe(
@@ -350,13 +358,18 @@ def masks_probe(
 
 
 def why_same(run: Callable[[np.ndarray], Any], x: np.ndarray, mask: np.ndarray) -> str:
-    """Whether a mask that comes again is drawn again, from the same seed, or was kept."""
-    half = x[: len(x) // 2]
+    """Whether a mask that comes again is made from x, or drawn again from the same seed, or kept."""
+
+    def of(part: np.ndarray) -> np.ndarray:
+        return array_like(run(part.copy()), part, "The result") == 0
+
+    half, seen = x[: len(x) // 2], x[::-1] != 0
     try:
-        again = array_like(run(half.copy()), half, "The result") == 0
+        if (mask[::-1] != mask)[seen].any() and (of(x[::-1]) == mask[::-1])[seen].all():
+            return FOLLOWS
+        return SEEDED if (of(half) == mask[: len(half)]).all() else KEPT
     except Exception:  # a mask of another shape does not fit
         return KEPT
-    return SEEDED if (again == mask[: len(half)]).all() else KEPT
 
 
 # ---------------------------------------------------------------- facts
