@@ -113,6 +113,8 @@ class _Wired:
                 **seen,
                 **_unseen("behind a layer that is not used", FIRST, SECOND, ON_X, UNITS),
             }
+        if false == VARIES:
+            seen[FALSE] += self.dropped_in_evaluation(scale)
         if at_zero > 0.01:
             return {**seen, **_unseen("behind that activation", FIRST, SECOND, ON_X, UNITS)}
         ramp = self.ramp(True, ROWS)
@@ -167,7 +169,12 @@ class _Wired:
         dropped = np.mean(np.abs(up) < 1e-3)
         return (WHOLE if dropped == 0 else "dropped now and then"), scale
 
-    def hidden(self, layer: int, scale: float) -> tuple[float, float]:
+    def dropped_in_evaluation(self, scale: float) -> str:
+        """The end of a sentence about predictions that vary: of which hidden layers' units."""
+        layers = [str(i) for i in (1, 2) if 0 < self.hidden(i, scale, training=False)[0] < 1]
+        return f", for units of hidden layer {' and '.join(layers)} are dropped" if layers else ""
+
+    def hidden(self, layer: int, scale: float, training: bool = True) -> tuple[float, float]:
         """Of one unit: how often it is 0 in training, and how often as large otherwise."""
         unit = np.zeros(WIDTH)
         unit[7] = 1.0
@@ -175,7 +182,7 @@ class _Wired:
             weights = dict(b1=0.01, k2=unit[:, None] * np.ones(WIDTH), k3=1 / WIDTH, b3=1.0)
         else:
             weights = dict(b2=0.01, k3=unit[:, None], b3=1.0)
-        seen = self.run(True, ROWS, **weights)
+        seen = self.run(training, ROWS, **weights)
         seen = seen[np.abs(seen) > 1e-3] / scale - 1.0  # without those dropped at the very end
         zero = np.abs(seen) < 1e-5
         kept = seen[~zero].mean() / 0.01 if not zero.all() else 0.0
@@ -233,7 +240,9 @@ class _Wired:
             h = np.maximum(h @ k + b.reshape(-1), 0)
             units = np.column_stack([k.T, b.reshape(-1), above])[h.max(axis=0) > 0]
             if len(units) < LIVING:
-                return f"such that the units of layer {layer} start with 0 for every x, and stay so"
+                nothing = not any(self.start[n].any() for n in ("k1", "k2", "k3"))
+                start = "0 for every x, as all weights do" if nothing else "0 for every x"
+                return f"such that the units of layer {layer} start with {start}, and stay so"
             if len({unit.tobytes() for unit in units}) < LIVING:
                 return f"such that the units of layer {layer} start alike, and stay so"
         return ""

@@ -358,7 +358,7 @@ def masks_probe(
 
 
 def why_same(run: Callable[[np.ndarray], Any], x: np.ndarray, mask: np.ndarray) -> str:
-    """Whether a mask that comes again is made from x, or drawn again from the same seed, or kept."""
+    """Whether a mask that comes again follows from x, is drawn from the same seed, or was kept."""
 
     def of(part: np.ndarray) -> np.ndarray:
         return array_like(run(part.copy()), part, "The result") == 0

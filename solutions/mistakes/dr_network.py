@@ -71,6 +71,46 @@ def flag_inverted(x, training, rate):
     return network(x, lambda h: tf.layers.dropout(h, rate, training=off))
 
 
+def with_flags(first, second):
+    """Right but for what becomes of the flag on its way to each of the two dropouts."""
+
+    def build_network(x, training, rate):
+        flags = first(training), second(training)
+        drops = [lambda h, flag=flag: tf.layers.dropout(h, rate, training=flag) for flag in flags]
+        return network(x, *drops)
+
+    return build_network
+
+
+mistake(
+    "flag-inverted-in-layer-1",
+    "Hidden layer 1 drops units when fed False, and not when fed True; layer 2 is right",
+    "Which value reaches the first of your two dropout calls when `training` is fed True?",
+    see="found by an attacker",
+)(with_flags(tf.logical_not, alone))
+
+mistake(
+    "flag-inverted-in-layer-2",
+    "Hidden layer 2 drops units when fed False, and not when fed True; layer 1 is right",
+    "Which value reaches the second of your two dropout calls when `training` is fed True?",
+    see="found by an attacker",
+)(with_flags(alone, tf.logical_not))
+
+mistake(
+    "always-on-in-layer-1",
+    "Hidden layer 1 drops units whatever the flag says; layer 2 is right",
+    "Which value reaches the first of your two dropout calls when `training` is fed False?",
+    see="found by an attacker",
+)(with_flags(lambda flag: True, alone))
+
+mistake(
+    "always-on-in-layer-2",
+    "Hidden layer 2 drops units whatever the flag says; layer 1 is right",
+    "Which value reaches the second of your two dropout calls when `training` is fed False?",
+    see="found by an attacker",
+)(with_flags(alone, lambda flag: True))
+
+
 @mistake(
     "keep-for-rate",
     "It keeps the share `rate` of the units, and should drop it",
