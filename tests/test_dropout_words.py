@@ -345,6 +345,40 @@ def test_a_network_of_something_else_than_x(x):
     assert "The prediction is that of something else than x." in said(result)
 
 
+LAYERS = """
+def build_network(x, training, rate):
+    from labsupport.tf1 import tf
+
+    options = [{{}}, {{}}, {{}}]
+    {}
+    for layer in options[:2]:
+        x = tf.layers.dense(x, 300, activation=tf.nn.relu, **layer)
+        x = tf.layers.dropout(x, rate, training=training)
+    return tf.layers.dense(x, 1, **options[2])
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("options[0] = dict(use_bias=False)", "without a bias in layer 1."),
+        ("options[1] = dict(use_bias=False)", "without a bias in layer 2."),
+        ("options[2] = dict(use_bias=False)", "without a bias in layer 3."),
+        ("options[0] = options[1] = dict(use_bias=False)", "without a bias in layer 1 and 2."),
+        ("options = [dict(use_bias=False)] * 3", "1 → 300 → 300 → 1, without biases."),
+        (
+            "options[0] = dict(kernel_initializer=tf.zeros_initializer())",
+            "The weights are such that the units of layer 1 start with 0 for every x, and stay so.",
+        ),
+    ],
+)
+def test_a_fault_of_the_layers_costs_nothing_else(line, words):
+    result = verdict("dr-network", LAYERS, line)
+    assert [part.part.id for part in result.parts if part.outcome != "right"] == ["network"]
+    assert names(result) == {""}
+    assert words in said(result)
+
+
 def network(first, second=None, between="h"):
     """The verdict on a network that takes its draws from NumPy. between: what is dropped, of h."""
     code = """

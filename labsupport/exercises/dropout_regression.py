@@ -84,12 +84,35 @@ class _Wired:
 
     def __init__(self, t: Trial, answer: Any, x: Any, training: Any, y: Any):
         self.t, self.answer, self.x, self.training, self.y = t, answer, x, training, y
-        self.weights = _six(t)
+        self.layers, self.stand_ins = CHAIN, ()  # names of biases that the answer does not have
+        self.weights = _six(t) or self.with_stand_ins()
         # Before anything runs: where y comes out of a function, they change what calls it.
-        self.gradients = t.gradients(answer, y, self.weights) if self.weights else {}
+        self.gradients = t.gradients(answer, self.y, self.weights) if self.weights else {}
         self.no_gradient = t.no_gradient
         self.start = t.value(self.weights) if self.weights else {}
         self.sign = 1.0  # what has to be undone before anything else can be seen
+
+    def with_stand_ins(self) -> dict[str, Any] | None:
+        """The weights of a network in which only biases are missing, after it got some."""
+        products, six = _kernels_and_biases(self.t)
+        missing = [name for name, variable in six.items() if variable is None]
+        if not products or not missing:
+            return None
+        for name in missing:
+            product = products[name]
+            users = product.consumers()
+            six[name] = self.t.variable(np.zeros(product.shape[-1]), f"stand_in_{name}")
+            total = self.t.tf.add(product, six[name])
+            for user in users:
+                for i, found in enumerate(user.inputs):
+                    if found is product:
+                        user._update_input(i, total)
+            if self.y is product:
+                self.y = total
+        self.stand_ins = tuple(missing)
+        where = f"without a bias in layer {' and '.join(name[1] for name in missing)}"
+        self.layers = f"{CHAIN}, {where if len(missing) < 3 else 'without biases'}"
+        return six
 
     def look(self, rate: float) -> dict[str, Any]:
         if self.weights is None:
@@ -97,7 +120,7 @@ class _Wired:
             return {LAYERS: layers, **_unseen(f"in a network with {layers}")}
         output, scale = self.output()
         if output == CURVED:
-            return {LAYERS: CHAIN, **_unseen("behind that function"), OUTPUT: output}
+            return {LAYERS: self.layers, **_unseen("behind that function"), OUTPUT: output}
         true, false = self.repeated(True), self.repeated(False)
         hidden, factor, at_zero = self.activations(varies=false == VARIES)
         if false == SAME:
@@ -106,7 +129,7 @@ class _Wired:
         if (output, hidden, false) == (WHOLE, RELU, SAME) and not self.follows_x():
             output = OF_ANOTHER_X
         weights = self.learning() if (output, hidden) == (WHOLE, RELU) else LEARN
-        seen = {LAYERS: CHAIN, HIDDEN: hidden, OUTPUT: output, WEIGHTS: weights}
+        seen = {LAYERS: self.layers, HIDDEN: hidden, OUTPUT: output, WEIGHTS: weights}
         seen |= {TRUE: true, FALSE: false}
         if hidden == NOWHERE:
             return {
@@ -227,7 +250,8 @@ class _Wired:
     def learning(self) -> str:
         """Whether training could change all weights, or what is in its way."""
         trained = {variable.name for variable in self.t.tf.trainable_variables()}
-        fixed = {name[1] for name, v in self.weights.items() if v.name not in trained}
+        own = {name: v for name, v in self.weights.items() if name not in self.stand_ins}
+        fixed = {name[1] for name, v in own.items() if v.name not in trained}
         if fixed:
             return f"not trainable in layer {' and '.join(sorted(fixed))}"
         return self.cut_off() or self.stuck() or LEARN
@@ -324,6 +348,46 @@ def _six(t: Trial) -> dict[str, Any] | None:
     }
     six = {name: take(*shapes) for name, shapes in names.items()}
     return None if left or any(v is None for v in six.values()) else six
+
+
+def _kernels_and_biases(t: Trial) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of a network whose only fault may be that biases are missing: by the names of the biases, the
+    products of the kernels; and by name the six weights, None for a missing one. Else two {}."""
+    shapes = {"k1": (1, WIDTH), "k2": (WIDTH, WIDTH), "k3": (WIDTH, 1)}
+    variables = t.variables()
+    kernels = {
+        name: [v for v in variables if tuple(v.shape.as_list()) == shape]
+        for name, shape in shapes.items()
+    }
+    products, six = {}, {}
+    for name, found in kernels.items():
+        made = [
+            op.outputs[0]
+            for op in t.graph.get_operations()
+            if op.type == "MatMul" and found and _source(op.inputs[1]) is found[0].op
+        ]
+        if len(found) != 1 or len(made) != 1 or made[0].op._get_control_flow_context():
+            return {}, {}
+        bias = f"b{name[1]}"
+        six[name], products[bias] = found[0], made[0]
+        added = [
+            _source(term)
+            for op in made[0].consumers()
+            if op.type in ("BiasAdd", "Add", "AddV2")
+            for term in op.inputs
+        ]
+        six[bias] = next((v for v in variables if v.op in added), None)
+    return (
+        (products, six) if len(variables) == sum(v is not None for v in six.values()) else ({}, {})
+    )
+
+
+def _source(tensor: Any) -> Any:
+    """The operation whose value a tensor is, as it is or in another form."""
+    op = tensor.op
+    while op.type in ("ReadVariableOp", "Identity", "Cast", "Reshape"):
+        op = op.inputs[0].op
+    return op
 
 
 def _say_layers(shapes: Sequence[tuple[int, ...]]) -> str:

@@ -84,28 +84,28 @@ def with_flags(first, second):
 
 mistake(
     "flag-inverted-in-layer-1",
-    "Hidden layer 1 drops units when fed False, and not when fed True; layer 2 is right",
+    "Only hidden layer 1 drops units when fed False, and it does not when fed True",
     "Which value reaches the first of your two dropout calls when `training` is fed True?",
     see="found by an attacker",
 )(with_flags(tf.logical_not, alone))
 
 mistake(
     "flag-inverted-in-layer-2",
-    "Hidden layer 2 drops units when fed False, and not when fed True; layer 1 is right",
+    "Only hidden layer 2 drops units when fed False, and it does not when fed True",
     "Which value reaches the second of your two dropout calls when `training` is fed True?",
     see="found by an attacker",
 )(with_flags(alone, tf.logical_not))
 
 mistake(
     "always-on-in-layer-1",
-    "Hidden layer 1 drops units whatever the flag says; layer 2 is right",
+    "Hidden layer 1 drops units whatever the flag says; layer 2 does not",
     "Which value reaches the first of your two dropout calls when `training` is fed False?",
     see="found by an attacker",
 )(with_flags(lambda flag: True, alone))
 
 mistake(
     "always-on-in-layer-2",
-    "Hidden layer 2 drops units whatever the flag says; layer 1 is right",
+    "Hidden layer 2 drops units whatever the flag says; layer 1 does not",
     "Which value reaches the second of your two dropout calls when `training` is fed False?",
     see="found by an attacker",
 )(with_flags(alone, lambda flag: True))
