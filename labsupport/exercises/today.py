@@ -892,6 +892,13 @@ def _convert_cases(rng: np.random.RandomState) -> list[Case]:
         case("mxnet", "MXNet's", MXNET, momentum=number(0.7, 0.97), eps=number(0.01, 0.2)),
         case("plain-flax", "Flax's, nothing given", FLAX),
         case("plain-mxnet", "MXNet's, nothing given", MXNET),
+        case(
+            "plain-torch-alone", "PyTorch's, only momentum given", TORCH, momentum=number(0.02, 0.3)
+        ),
+        case("plain-flax-alone", "Flax's, only ε given", FLAX, epsilon=number(0.01, 0.2)),
+        case(
+            "plain-mxnet-alone", "MXNet's, only momentum given", MXNET, momentum=number(0.6, 0.85)
+        ),
         case("keep", "dropout's", DROPOUT, keep_prob=number(0.7, 0.9)),
         case("linear", "a linear layer before batch norm", LINEAR, out_features=width),
     ]
@@ -929,7 +936,14 @@ def _convert_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         "momentum": layer.momentum,
         "epsilon": layer.epsilon,
         "axis": f"axis {axis % 4} of 4",
+        "what is trained": _affine(inputs["layer"], layer),
     }
+
+
+def _affine(framework: str, layer: Any) -> str:
+    """Which of γ and β a batch norm has. MXNet's γ may be missing: it stays 1 (`fix_gamma`)."""
+    gamma = "γ" if layer.scale or framework == MXNET else "no γ"
+    return f"{gamma}, {'β' if layer.center else 'no β'}"
 
 
 #: Arguments in which a conversion may differ from what Keras does by itself.

@@ -139,6 +139,35 @@ def keras_defaults(layer, settings):
 
 
 @mistake(
+    "all-or-nothing",
+    "The defaults hold only where nothing at all is given; with one setting alone the other is "
+    "missing",
+    "What does `settings or defaults` give for a `settings` that holds momentum and no ε?",
+    see="settings = settings or {…}, as for a mutable default",
+)
+def all_or_nothing(layer, settings):
+    if not is_norm(layer):
+        return right(layer, settings)
+    settings = settings or DEFAULTS[layer]
+    epsilon = settings["epsilon" if layer.startswith("flax") else "eps"]
+    momentum = settings["momentum"]
+    if layer.startswith("torch"):
+        momentum = 1 - momentum
+    return {"axis": right(layer, {})["axis"], "momentum": momentum, "epsilon": epsilon}
+
+
+@mistake(
+    "affine-off",
+    "Your batch norm has no γ and β; that of the other framework has",
+    "What does PyTorch's batch norm learn when nobody says `affine=False`?",
+    see="center=False, scale=False added to be on the safe side",
+)
+def affine_off(layer, settings):
+    found = right(layer, settings)
+    return found | {"center": False, "scale": False} if is_norm(layer) else found
+
+
+@mistake(
     "inverted-default",
     "What is not given is taken for Keras's momentum of 0.99, and turned round",
     "Which framework's default do you put in where nothing is given?",
@@ -216,3 +245,9 @@ def spelled_out(layer, settings):
     if "units" in found:
         return found | dict(name="dense", activation="linear", kernel_initializer="glorot_uniform")
     return found | dict(name="other", seed=None) if "rate" in found else found
+
+
+@variant("MXNet's γ left out: nobody has said `fix_gamma=False`, so it stays 1")
+def fixed_gamma(layer, settings):
+    found = right(layer, settings)
+    return found | {"scale": False} if layer.startswith("mxnet") else found
