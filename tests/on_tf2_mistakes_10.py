@@ -1,3 +1,79 @@
+import pytest
 from known_mistakes import *  # noqa: F403
+from known_mistakes import exercises, verdict
 
 LESSON = "10_today"
+
+
+# ------------------------------------------------ wrong answers that nobody has to be told by name
+
+
+def stepping(loss_of=None, before=None, clip=None):
+    """A training step with something wrong in it."""
+    from labsupport.tf2 import keras, tf
+
+    mean_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def step(model, optimizer, images, labels):
+        variables = list(model.trainable_variables)
+        if before:
+            before(model)
+        with tf.GradientTape() as tape:
+            loss = (loss_of or mean_loss)(labels, model(images, training=True))
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply(clip(gradients) if clip else gradients, variables)
+        return loss
+
+    return step
+
+
+def counted(classes):
+    """The loss for so many classes, however many logits there are."""
+    from labsupport.tf2 import tf
+
+    def loss_of(labels, logits):
+        hot = tf.one_hot(labels, classes)
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(hot, logits))
+
+    return stepping(loss_of)
+
+
+def clipped_by(limit):
+    from labsupport.tf2 import tf
+
+    return stepping(clip=lambda gradients: [tf.clip_by_value(g, -limit, limit) for g in gradients])
+
+
+def clipped_by_norm(limit):
+    from labsupport.tf2 import tf
+
+    return stepping(clip=lambda gradients: tf.clip_by_global_norm(gradients, limit)[0])
+
+
+def thawing():
+    """What was to be trained before it thaws the layers takes the step."""
+
+    def thaw(model):
+        for layer in model.layers:
+            layer.trainable = layer.trainable or "batch" in layer.name
+
+    return stepping(before=thaw)
+
+
+#: By exercise and title: what makes the answer, and the most points that it may get.
+WRONG = {
+    ("k-train-step", "made for three classes"): (lambda: counted(3), 0),
+    ("k-train-step", "made for five classes"): (lambda: counted(5), 0),
+    ("k-train-step", "clips gradients at 5"): (lambda: clipped_by(5.0), 0),
+    ("k-train-step", "clips gradients at a norm of 5"): (lambda: clipped_by_norm(5.0), 0),
+    ("k-train-step", "thaws batch norm after a look at the weights"): (thawing, 0),
+}
+
+
+@pytest.mark.parametrize(("of", "title"), WRONG)
+def test_it_gets_no_more_than_it_deserves(of, title, seed):
+    make, most = WRONG[of, title]
+    result = verdict(exercises.find(of), make(), seed)
+    assert result.points <= most < result.max_points, [
+        (p.part.id, p.outcome, p.mistake, p.message) for p in result.parts
+    ]

@@ -80,19 +80,22 @@ STOPS = {
 
 
 def _step_cases(rng: np.random.RandomState) -> list[Case]:
-    def case(case_id, title, sizes, sizes_of_batches):
-        inputs = {"steps": len(sizes_of_batches), "mode": case_id}
+    def case(case_id, title, sizes, sizes_of_batches, rate, spread=1.0):
+        inputs = {"steps": len(sizes_of_batches), "mode": case_id, "rate": rate}
         for i, (n, k) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
             inputs[f"w{i}"] = (rng.randn(n, k) / np.sqrt(n)).astype(np.float32)
+        inputs[f"w{len(sizes) - 1}"] *= np.float32(spread)
         for i, n in enumerate(sizes_of_batches, 1):
             inputs[f"x{i}"] = batch(rng, n, sizes[0]).astype(np.float32)
             inputs[f"y{i}"] = rng.randint(0, sizes[-1], n)
         return Case(case_id, title, inputs)
 
     n = int(rng.randint(9, 13))
+    a, b = (int(k) for k in rng.choice([3, 4, 5, 6], 2, replace=False))  # classes
+    first = "two steps, the first kernel and its batch norm frozen"
     return [
-        case("frozen", "two steps, the first kernel frozen", (4, 7, 5, 3), [8, n]),
-        case("compiled", "three steps inside `tf.function`", (4, 6, 3), [n, n, n]),
+        case("frozen", first, (4, 7, 5, a), [8, n], 0.8, 3.0),
+        case("compiled", "three steps inside `tf.function`", (4, 6, b), [n, n, n], 0.02, 60.0),
     ]
 
 
@@ -107,17 +110,18 @@ def _network(keras: Any, inputs: Mapping[str, Any]) -> Any:
             kernel.shape[1], use_bias=last, kernel_initializer=constant(kernel)
         )
         h = made(h)
-        if i == 1 and inputs["mode"] == "frozen":
-            made.trainable = False
+        frozen = i == 1 and inputs["mode"] == "frozen"
+        made.trainable = not frozen
         if not last:
-            h = keras.layers.BatchNormalization(
+            norm = keras.layers.BatchNormalization(
                 momentum=0.8,
                 gamma_initializer=constant(1.4),
                 beta_initializer=constant(0.3),
                 moving_mean_initializer=constant(0.6),
                 moving_variance_initializer=constant(2.5),
-            )(h)
-            h = keras.layers.Activation("elu")(h)
+            )
+            norm.trainable = not frozen
+            h = keras.layers.Activation("elu")(norm(h))
     return keras.Model(start, h)
 
 
@@ -125,8 +129,10 @@ def _step_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     from labsupport.tf2 import keras, tf
 
     model = _network(keras, inputs)
-    optimizer = keras.optimizers.SGD(0.8, momentum=0.7)
-    optimizer.build(model.trainable_variables)
+    optimizer = keras.optimizers.SGD(inputs["rate"], momentum=0.7)
+    weights = list(model.trainable_variables)  # as they are now: a step may set `trainable`
+    others = [v for v in model.non_trainable_variables if not _is_statistic(v)]
+    optimizer.build(weights)
     names = ("model", "optimizer", "images", "labels")
 
     def step(images, labels):
@@ -145,11 +151,10 @@ def _step_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             if reason is None:
                 raise
             return {"steps": reason}
-    others = [v for v in model.non_trainable_variables if not _is_statistic(v)]
     found = {
         "steps": "done",
         "loss": _losses(losses, inputs),
-        "weights": _joined(model.trainable_variables),
+        "weights": _joined(weights),
         "statistics": _joined([v for v in model.variables if _is_statistic(v)]),
     }
     return {**found, "frozen": _joined(others)} if others else found

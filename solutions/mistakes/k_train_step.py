@@ -271,6 +271,34 @@ def two_modes(model, optimizer, images, labels):
 
 
 @mistake(
+    "clipped",
+    "The gradients are clipped, so the step is another one wherever they are large",
+    "A step of one's own may clip. Does the text want that of this one?",
+    see="a gradient is to be clipped, says the text of steps in general",
+)
+def clipped(model, optimizer, images, labels):
+    with tf.GradientTape() as tape:
+        loss = mean_loss(labels, model(images, training=True))
+    variables = model.trainable_variables
+    gradients = [tf.clip_by_value(g, -1.0, 1.0) for g in tape.gradient(loss, variables)]
+    optimizer.apply(gradients, variables)
+    return loss
+
+
+@mistake(
+    "thawed",
+    "The step sets every batch norm free, also one that is frozen",
+    "Who froze the layer, and why should a step know better?",
+    see="trainable = True, to be sure that the statistics move",
+)
+def thawed(model, optimizer, images, labels):
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = True
+    return training_step(model, optimizer, images, labels)
+
+
+@mistake(
     "loss-later",
     "The loss that you return is that of another call, after the step",
     "Which loss is the gradient made from, and which one do you return?",
