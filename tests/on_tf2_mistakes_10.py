@@ -60,6 +60,32 @@ def thawing():
     return stepping(before=thaw)
 
 
+def tuning(called):
+    """A model to fine-tune. called: gives the features of a base, for x and training."""
+    from labsupport.tf2 import keras
+
+    class Tuned(keras.Model):
+        def __init__(self, base, classes):
+            super().__init__()
+            base.trainable = False
+            self.base, self.head = base, keras.layers.Dense(classes)
+
+        def call(self, x, training=None):
+            return self.head(called(self.base, x, training))
+
+    return Tuned
+
+
+def moves_when_bare(base, x, training):
+    if training is None:
+        base(x, training=True)
+    return base(x, training=False)
+
+
+def told_to_predict_only(base, x, training):
+    return base(x, training=training is not None and not training)
+
+
 #: By exercise and title: what makes the answer, and the most points that it may get.
 WRONG = {
     ("k-train-step", "made for three classes"): (lambda: counted(3), 0),
@@ -67,6 +93,8 @@ WRONG = {
     ("k-train-step", "clips gradients at 5"): (lambda: clipped_by(5.0), 0),
     ("k-train-step", "clips gradients at a norm of 5"): (lambda: clipped_by_norm(5.0), 0),
     ("k-train-step", "thaws batch norm after a look at the weights"): (thawing, 0),
+    ("k-freeze", "moves statistics in a bare call"): (lambda: tuning(moves_when_bare), 4),
+    ("k-freeze", "trains when told to predict"): (lambda: tuning(told_to_predict_only), 4),
 }
 
 

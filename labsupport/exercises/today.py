@@ -713,7 +713,7 @@ def _freeze_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(stepped, str):  # no head of ours moved the base
         found["the output after a step, later"] = stepped
     if not groups["head"]:  # each output is that of a head of its own
-        found |= dict.fromkeys(("the output in training", "the output in training, later"), stepped)
+        found |= {name: stepped for name in found if name.startswith(DRAWN)}
     return found
 
 
@@ -742,6 +742,9 @@ def _headed(
     return explained, kernel if slope is None else kernel - PACE * slope.numpy()
 
 
+#: Numbers that a head made at every call would draw.
+DRAWN = ("the output in training", "the output of a bare call")
+
 #: The share of a slope that a step takes.
 PACE = 0.1
 
@@ -761,10 +764,15 @@ def _tuned(
     """
     before = {name: [v.numpy() for v in group] for name, group in groups.items()}
     new, kernel, alone, found = tf.constant(inputs["new"]), inputs["head"], {}, {}
-    for mode in ("training", "prediction"):
-        found[mode], alone[mode] = _company(model, new, mode == "training")
-    shift = alone["training"] - alone["prediction"]
-    found["the output in training"] = features(new[:3]) @ kernel + shift
+    modes = {"training": {"training": True}, "prediction": {"training": False}, "a bare call": {}}
+    for mode, said in modes.items():
+        found[mode], alone[mode] = _company(model, new, said)
+    for mode, name in (("training", "in training"), ("a bare call", "of a bare call")):
+        if alone[mode] is None:
+            found[f"the output {name}"] = Odd(found[mode])
+            continue
+        shift = alone[mode] - alone["prediction"]
+        found[f"the output {name}"] = features(new[:3]) @ kernel + shift
     learned = list(model.trainable_variables)
     with tf.GradientTape() as recorder:
         loss = tf.reduce_mean((model(x, training=True) - 1.0) ** 2)
@@ -802,10 +810,18 @@ def _explained(logits: np.ndarray, want: np.ndarray) -> np.ndarray | str:
     return Odd("not what a dense layer makes of the pretrained features")
 
 
-def _company(model: Any, x: Any, training: bool) -> tuple[str, np.ndarray]:
-    """Whether the first row's output depends on the rest of the batch; and three rows' output."""
+def _company(model: Any, x: Any, said: Mapping[str, bool]) -> tuple[str, np.ndarray | None]:
+    """Whether the first row's output depends on the rest of the batch; and three rows' output.
+
+    said: what the model is called with beside x. Without it, it may not be callable at all.
+    """
     values = [v.numpy() for v in model.variables]
-    together, fewer = model(x, training=training), model(x[:3], training=training)
+    try:
+        together, fewer = model(x, **said), model(x[:3], **said)
+    except TypeError:
+        if said:
+            raise
+        return "an error, TypeError", None
     _give_back(model.variables, values)  # looking must not move what is looked at
     same = np.allclose(together[:1].numpy(), fewer[:1].numpy(), rtol=1e-3, atol=1e-4)
     return f"{'does not depend' if same else 'depends'} on the batch", fewer.numpy()
@@ -839,7 +855,13 @@ FREEZE = Exercise(
             "company",
             1,
             "no output depends on the rest of the batch",
-            ("*/training", "*/prediction", "*/the output in training"),
+            (
+                "*/training",
+                "*/prediction",
+                "*/a bare call",
+                "*/the output in training",
+                "*/the output of a bare call",
+            ),
             ("model",),
         ),
         Part(
@@ -852,7 +874,9 @@ FREEZE = Exercise(
                 "*/statistics, later",
                 "*/training, later",
                 "*/prediction, later",
+                "*/a bare call, later",
                 "*/the output in training, later",
+                "*/the output of a bare call, later",
                 "*/the output after a step, later",
             ),
             ("model",),

@@ -37,7 +37,7 @@ def all_layers(model):
 
 
 NOTHING = ("nothing-frozen", "python-eval", "functional-false-only")
-UNTIL_THAWED = ("trainable-only", "functional-false", "functional-true")
+UNTIL_THAWED = ("trainable-only", "functional-false")
 
 
 @mistake(
@@ -77,8 +77,7 @@ def functional_false_only(base, classes):
 
 @mistake(
     "trainable-only",
-    "Nothing moves for now, but as soon as the base is thawed its statistics go with the batch "
-    "again",
+    "As soon as the base is thawed, its statistics go with the batch again",
     "`trainable = False` holds until somebody sets it to True. What can be said at every call of "
     "the base, so that it holds for good?",
     see="keras-team/keras#4762",
@@ -91,12 +90,12 @@ def trainable_only(base, classes):
 
 @mistake(
     "functional-false",
-    "Nothing moves for now, but as soon as the base is thawed its statistics go with the batch "
-    "again: `training=False` was said when the functional model was put together, and gives way",
+    "As soon as the base is thawed, its statistics go with the batch again: "
+    "`training=False` was said when the functional model was put together, and gives way",
     "Whose `training` do the layers of a functional model get: the one said while building, or "
     "the one of the call?",
     see="keras-team/keras#20285",
-    same_as=(UNTIL_THAWED[0], UNTIL_THAWED[2]),
+    same_as=UNTIL_THAWED[:1],
 )
 def functional_false(base, classes):
     base.trainable = False
@@ -105,11 +104,10 @@ def functional_false(base, classes):
 
 @mistake(
     "functional-true",
-    "Nothing moves for now, but as soon as the base is thawed its statistics go with the batch "
-    "again, as you asked with `training=True`",
+    "As soon as the base is thawed, its statistics go with the batch again, in a bare "
+    "call too, as you asked with `training=True`",
     "What does `training=True` mean on the day the base is thawed?",
     see="G69",
-    same_as=UNTIL_THAWED[:2],
 )
 def functional_true(base, classes):
     base.trainable = False
@@ -126,6 +124,35 @@ def functional_true(base, classes):
 def training_true(base, classes):
     base.trainable = False
     return Tuned(base, classes, training=True)
+
+
+@mistake(
+    "training-required",
+    "A bare call `model(x)` is an error: your `call` cannot do without `training`",
+    "What does Keras give your `call` when nobody has said `training`, and what if there is no "
+    "default?",
+    see="call(self, x, training), as one writes it in a subclass",
+)
+class TrainingRequired(keras.Model):
+    def __init__(self, base, classes):
+        super().__init__()
+        base.trainable = False
+        self.base, self.head = base, keras.layers.Dense(classes)
+
+    def call(self, x, training):
+        return self.head(self.base(x, training=False))
+
+
+@mistake(
+    "bare-trains",
+    "A bare call `model(x)` calls the base with `training=True`: the frozen flag hides it, and "
+    "once that is gone a prediction depends on the batch",
+    "What does Keras take a bare call for, training or prediction? And your `call`?",
+    see="training=None taken for True",
+)
+class BareTrains(TrainingRequired):
+    def call(self, x, training=None):
+        return self.head(self.base(x, training=training is None))
 
 
 @mistake(
@@ -162,6 +189,20 @@ def norms_only(base, classes):
         if isinstance(layer, Norm):
             layer.trainable = False
     return Tuned(base, classes, training=False)
+
+
+@mistake(
+    "norms-only-for-now",
+    "Only the normalized layers are frozen: the kernels train, and once `base.trainable = True` "
+    "is said the statistics move",
+    "What of the base should change while the head learns? And whose `trainable` is set later?",
+    see="freezing batch norm alone is another recipe",
+)
+def norms_only_for_now(base, classes):
+    for layer in all_layers(base):
+        if isinstance(layer, Norm):
+            layer.trainable = False
+    return on_top(base, classes)
 
 
 @mistake(
@@ -312,3 +353,9 @@ def wrapped(base, classes):
     base.trainable = False
     start = keras.Input(base.input_shape[1:])
     return keras.Model(start, keras.layers.Dense(classes)(Predicting(base)(start)))
+
+
+@variant("a class whose training has a default that it leaves aside")
+class Predicts(OwnModel):
+    def call(self, inputs, training=False, mask=None):
+        return self.head(self.base(inputs, training=False))
