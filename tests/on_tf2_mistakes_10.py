@@ -86,6 +86,48 @@ def told_to_predict_only(base, x, training):
     return base(x, training=training is not None and not training)
 
 
+def blocks(drop=None, frozen=None, **how):
+    """Hidden layers with another dropout, batch norms made with `how`, or some layers frozen."""
+    from labsupport.tf2 import keras
+
+    kinds = keras.layers
+
+    def hidden_layers(units, rate):
+        found = []
+        for size in units:
+            norm = kinds.BatchNormalization(momentum=0.9, **how)
+            found += [kinds.Dense(size, use_bias=False), norm, kinds.Activation("elu")]
+        if frozen is not None:
+            found[frozen].trainable = False
+        return [*found, (drop or kinds.Dropout)(rate)]
+
+    return hidden_layers
+
+
+def tenth_dropped():
+    """A dropout that scales as it should and drops one unit in ten."""
+    from labsupport.tf2 import keras, tf
+
+    class Tenth(keras.layers.Dropout):
+        def call(self, x, training=False):
+            kept = tf.random.uniform(tf.shape(x)) > 0.1
+            return tf.where(kept, x / (1 - self.rate), 0.0) if training else x
+
+    return blocks(Tenth)
+
+
+def same_units_dropped():
+    from labsupport.tf2 import keras
+
+    return blocks(lambda rate: keras.layers.Dropout(rate, noise_shape=(1, None)))
+
+
+def gaussian():
+    from labsupport.tf2 import keras
+
+    return blocks(keras.layers.GaussianDropout)
+
+
 #: By exercise and title: what makes the answer, and the most points that it may get.
 WRONG = {
     ("k-train-step", "made for three classes"): (lambda: counted(3), 0),
@@ -93,6 +135,13 @@ WRONG = {
     ("k-train-step", "clips gradients at 5"): (lambda: clipped_by(5.0), 0),
     ("k-train-step", "clips gradients at a norm of 5"): (lambda: clipped_by_norm(5.0), 0),
     ("k-train-step", "thaws batch norm after a look at the weights"): (thawing, 0),
+    ("k-dropout", "drops one unit in ten"): (tenth_dropped, 4),
+    ("k-dropout", "drops the same units in all samples"): (same_units_dropped, 4),
+    ("k-dropout", "Gaussian dropout"): (gaussian, 0),
+    ("k-dropout", "batch norm without γ"): (lambda: blocks(scale=False), 0),
+    ("k-dropout", "batch norm without β"): (lambda: blocks(center=False), 0),
+    ("k-dropout", "the last batch norm frozen"): (lambda: blocks(frozen=-2), 0),
+    ("k-dropout", "the first dense layer frozen"): (lambda: blocks(frozen=0), 0),
     ("k-freeze", "moves statistics in a bare call"): (lambda: tuning(moves_when_bare), 4),
     ("k-freeze", "trains when told to predict"): (lambda: tuning(told_to_predict_only), 4),
 }
@@ -105,3 +154,10 @@ def test_it_gets_no_more_than_it_deserves(of, title, seed):
     assert result.points <= most < result.max_points, [
         (p.part.id, p.outcome, p.mistake, p.message) for p in result.parts
     ]
+
+
+@pytest.mark.parametrize("title", ["Gaussian dropout", "the last batch norm frozen"])
+def test_it_is_not_said_to_do_what_it_does_not(title):
+    """There is a dropout; and none stands before a batch norm."""
+    result = verdict(exercises.find("k-dropout"), WRONG["k-dropout", title][0]())
+    assert not any(part.mistake for part in result.parts), [p.message for p in result.parts]

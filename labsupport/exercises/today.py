@@ -212,6 +212,8 @@ def _block_cases(rng: np.random.RandomState) -> list[Case]:
             "units": units,
             "rate": float(rng.choice([0.3, 0.35, 0.4, 0.6]) + rng.randint(10) / 1000),
             "x": (batch(rng, 200, 9) + 1).astype(np.float32),
+            "gamma": round(float(rng.uniform(1.2, 1.6)), 3),
+            "beta": round(float(rng.uniform(0.2, 0.5)), 3),
         }
         for i, (n, k) in enumerate(zip([9, *units], units, strict=False), 1):
             inputs[f"w{i}"] = (rng.randn(n, k) / np.sqrt(n)).astype(np.float32)
@@ -269,12 +271,28 @@ def _order(keras: Any, layers: list[Any]) -> dict[str, str]:
             if before is not None and before.use_bias and words[-2] == f"dense {before.units}":
                 biases.append(words[-2])
         before = one if isinstance(one, keras.layers.Dense) else None
+    kinds = [type(one).__name__ for one in layers]
+    others = next((f"{kind}, not Dropout" for kind in kinds if "drop" in kind.lower()), "none")
     return {
         "layers": ", ".join(words),
-        "dropout": "; ".join(places) or "none",
+        "dropout": "; ".join(places) or others,
         "momentum": " and ".join(sorted(momenta)) or "no batch norm",
         "biases": ", ".join(biases) or "none before batch norm",
+        "what does not train": ", ".join(_stays(keras, layers)) or "nothing",
     }
+
+
+def _stays(keras: Any, layers: list[Any]) -> list[str]:
+    """What of dense layers and batch norms is not there to be trained, and what is frozen."""
+    found = []
+    for one in layers:
+        norm = isinstance(one, keras.layers.BatchNormalization)
+        if (norm or isinstance(one, keras.layers.Dense)) and not one.trainable:
+            found.append(f"{_word(keras, one)} (frozen)")
+        elif norm and not (one.scale and one.center):
+            lacks = [name for name, has in (("γ", one.scale), ("β", one.center)) if not has]
+            found.append(f"{_word(keras, one)} (without {' and '.join(lacks)})")
+    return found
 
 
 def _word(keras: Any, layer: Any) -> str:
@@ -339,10 +357,11 @@ def _with_kernels(
         norm.epsilon = 1e-3  # the text leaves it open
         norm.moving_mean.assign(np.zeros(norm.moving_mean.shape))  # they may have been tried out
         norm.moving_variance.assign(np.ones(norm.moving_variance.shape))
-        for variable, start in ((norm.gamma, 1.0), (norm.beta, 0.0)):
-            if variable is not None:
-                variable.assign(np.full(variable.shape, start))
+    sums = _sums_of_trained(dense, norms, inputs)
+    for one in layers:
+        one.trainable = True  # as told above; what follows is about the rest
     found = {
+        "the sums of the weights that train": sums,
         "the output": _through(others, x, training=True)[:3],
         "the moving statistics after a batch": _noted(norms),
     }
@@ -356,8 +375,15 @@ def _with_kernels(
     rows = np.repeat(h[:1], len(x), axis=0)  # one of so many is kept: the largest
     out = _through(drops, rows, training=True)
     kept = np.abs(out).max(axis=0)
+    share = 1 - np.prod([1 - drop.rate for drop in drops])
     if np.mean(~out.any(axis=1)) > 0.1:  # by chance that is one row in a hundred, at the most
         kept = Odd("of samples that are dropped as a whole")
+    elif drops and out.all():
+        kept = Odd("of units of which none is dropped")
+    elif drops and not np.std(out == 0, axis=0).any():
+        kept = Odd("of units of which each is dropped in all samples or in none")
+    elif abs(np.mean(out == 0) - share) > 0.05:  # of 4000 units and more, by chance 0.01
+        kept = Odd("of another share of units dropped than the layer's rate says")
     found["the output with dropout"] = (
         kept if all(layers.index(drop) > after for drop in drops) else CHANCE
     )
@@ -366,6 +392,26 @@ def _with_kernels(
     sizes = ", ".join(str(one.units) for one in dense) or "none"
     unseen = Odd(f"not seen: the sizes of the dense layers are {sizes}")  # their weights are drawn
     return {k: v if type(v) is str else unseen for k, v in found.items()}
+
+
+def _sums_of_trained(dense: list[Any], norms: list[Any], inputs: Mapping[str, Any]) -> np.ndarray:
+    """The sum of each kernel, and of γ and β with the case's numbers in them; 0 if it is frozen."""
+    found = [(one, one.kernel) for one in dense]
+    for norm in norms:
+        for name in ("gamma", "beta"):
+            variable = getattr(norm, name)
+            if variable is not None:
+                variable.assign(np.full(variable.shape, inputs[name]))
+            found.append((norm, variable))
+    sums = [
+        np.sum(variable) if any(variable is one for one in layer.trainable_variables) else 0.0
+        for layer, variable in found
+    ]
+    for norm in norms:
+        for variable, start in ((norm.gamma, 1.0), (norm.beta, 0.0)):
+            if variable is not None:
+                variable.assign(np.full(variable.shape, start))
+    return np.array(sums)
 
 
 def _set_bias(layer: Any, value: float) -> None:
@@ -410,7 +456,10 @@ BLOCK = Exercise(
             "layers",
             1,
             "the layers and their order",
-            ("*/layers", "*/momentum", "*/the output", "*/the moving statistics*", "*/inputs"),
+            (
+                *("*/layers", "*/momentum", "*/what does not train", "*/the output"),
+                *("*/the sums of *", "*/the moving statistics*", "*/inputs"),
+            ),
         ),
         Part(
             "met",

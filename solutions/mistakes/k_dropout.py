@@ -10,10 +10,10 @@ from labsupport.tf2 import keras
 kinds = keras.layers
 
 
-def block(size, bias=False, momentum=0.9):
+def block(size, bias=False, momentum=0.9, **norm):
     return [
         kinds.Dense(size, use_bias=bias),
-        kinds.BatchNormalization(momentum=momentum),
+        kinds.BatchNormalization(momentum=momentum, **norm),
         kinds.Activation("elu"),
     ]
 
@@ -78,6 +78,21 @@ def no_dropout(units, rate):
     return blocks(units)
 
 
+class OnlyScales(kinds.Dropout):
+    def call(self, x, training=False):
+        return x / (1 - self.rate) if training else x
+
+
+@mistake(
+    "never-drops",
+    "No unit is ever dropped: all are scaled up, as if they were those that are kept",
+    "Which share of the numbers that come out in training is 0?",
+    see="the factor of inverted dropout without its mask",
+)
+def never_drops(units, rate):
+    return [*blocks(units), OnlyScales(rate)]
+
+
 @mistake(
     "keep-for-rate",
     "The share that is dropped is the one to keep",
@@ -107,6 +122,29 @@ def bias_kept(units, rate):
 )
 def default_momentum(units, rate):
     return [*blocks(units, momentum=0.99), kinds.Dropout(rate)]
+
+
+@mistake(
+    "affine-off",
+    "Your batch norm has no γ and β; that of `make_network` has",
+    "What does batch norm do after it has normalized, in `make_network` and in yours?",
+    see="center=False, scale=False taken for parameters for nothing",
+)
+def affine_off(units, rate):
+    return [*blocks(units, center=False, scale=False), kinds.Dropout(rate)]
+
+
+@mistake(
+    "dense-frozen",
+    "The dense layers are frozen: their kernels never learn",
+    "What does `trainable=False` take from a dense layer: its bias, or its training?",
+    see="trainable=False in place of use_bias=False",
+)
+def dense_frozen(units, rate):
+    found = blocks(units)
+    for layer in found:
+        layer.trainable = not isinstance(layer, kinds.Dense)
+    return [*found, kinds.Dropout(rate)]
 
 
 @mistake(
@@ -198,3 +236,13 @@ def own_elu(units, rate):
         elu = Elu() if i % 2 else kinds.Lambda(lambda x: keras.activations.elu(x))
         found += [kinds.Dense(size, use_bias=False), norm, elu]
     return [*found, kinds.Dropout(rate)]
+
+
+@variant("a seeded dropout of one's own class, and γ and β that start elsewhere")
+def own_dropout(units, rate):
+    norm = dict(beta_initializer="ones", gamma_initializer=keras.initializers.Constant(0.5))
+
+    class OwnDropout(kinds.Dropout):
+        pass
+
+    return [*blocks(units, **norm), OwnDropout(rate, seed=3)]
