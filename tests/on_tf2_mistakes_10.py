@@ -1,6 +1,6 @@
 import pytest
 from known_mistakes import *  # noqa: F403
-from known_mistakes import exercises, verdict
+from known_mistakes import catalogue_of, exercises, verdict
 
 LESSON = "10_today"
 
@@ -128,6 +128,33 @@ def gaussian():
     return blocks(keras.layers.GaussianDropout)
 
 
+def layer_with(**methods):
+    """The catalogue's right layer with other methods."""
+    return type("BatchNorm", (catalogue_of("k-layer").variants["the lesson's"],), methods)
+
+
+def variance_stopped():
+    from labsupport.tf2 import tf
+
+    def normalize(self, x, mu, var):
+        var = tf.stop_gradient(var)
+        return self.gamma * (x - mu) / tf.sqrt(var + self.epsilon) + self.beta
+
+    return layer_with(normalize=normalize)
+
+
+def global_epsilon():
+    """Momentum is the layer's own; ε is the newest layer's."""
+    from labsupport.tf2 import keras
+
+    class Shared(layer_with()):
+        def __init__(self, momentum, epsilon):
+            keras.layers.Layer.__init__(self)
+            self.momentum, Shared.epsilon = momentum, epsilon
+
+    return Shared
+
+
 #: By exercise and title: what makes the answer, and the most points that it may get.
 WRONG = {
     ("k-train-step", "made for three classes"): (lambda: counted(3), 0),
@@ -142,6 +169,8 @@ WRONG = {
     ("k-dropout", "batch norm without β"): (lambda: blocks(center=False), 0),
     ("k-dropout", "the last batch norm frozen"): (lambda: blocks(frozen=-2), 0),
     ("k-dropout", "the first dense layer frozen"): (lambda: blocks(frozen=0), 0),
+    ("k-layer", "no gradient through the variance"): (variance_stopped, 2),
+    ("k-layer", "a global ε"): (global_epsilon, 6),
     ("k-freeze", "moves statistics in a bare call"): (lambda: tuning(moves_when_bare), 4),
     ("k-freeze", "trains when told to predict"): (lambda: tuning(told_to_predict_only), 4),
 }

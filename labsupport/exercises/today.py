@@ -514,8 +514,10 @@ def _layer_cases(rng: np.random.RandomState) -> list[Case]:
             "mean": rng.uniform(-3.0, 3.0, d),
             "var": rng.uniform(0.5, 4.0, d),
         }
+        inputs["var"][0] = inputs["epsilon"] * rng.uniform(0.2, 0.6)
         for i in (1, 2, 3):
             inputs[f"x{i}"] = batch(rng, n, d)
+            inputs[f"x{i}"][:, 0] *= 0.05  # a variance below ε
         inputs = {
             k: v.astype(np.float32) if isinstance(v, np.ndarray) else v for k, v in inputs.items()
         }
@@ -531,6 +533,8 @@ def _layer_cases(rng: np.random.RandomState) -> list[Case]:
 
 
 STATE = ("gamma", "beta", "moving_mean", "moving_variance")
+#: By case: what is different, and how much, in a second layer that is made after the first.
+NEWER = {"training": ("momentum", 0.5), "prediction": ("epsilon", 3.0)}
 
 
 def _layer_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -538,7 +542,11 @@ def _layer_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
     if not (isinstance(answer, type) and issubclass(answer, keras.layers.Layer)):
         raise Unusable("`BatchNorm` should be a class made from `keras.layers.Layer`.")
-    layer = answer(momentum=inputs["momentum"], epsilon=inputs["epsilon"])
+    options = {"momentum": inputs["momentum"], "epsilon": inputs["epsilon"]}
+    layer = answer(**options)
+    if inputs["mode"] in NEWER:  # a network has several layers, each with options of its own
+        name, factor = NEWER[inputs["mode"]]
+        answer(**options | {name: factor * options[name]})
     x = [tf.constant(inputs[f"x{i}"]) for i in (1, 2, 3)]
     with _plain_words():
         return _layer_found(layer, x, inputs)
@@ -575,6 +583,10 @@ def _layer_found(layer: Any, x: list[Any], inputs: Mapping[str, Any]) -> dict[st
         step = _compiled(tf, lambda batch: layer(batch, training=True))
         found["out"] = [_numpy(step(one)) for one in x][-1]
         found["after"] = _try(lambda: layer(x[0], training=False))
+    elif mode == "training":
+        for one in x[:2]:
+            layer(one, training=True)
+        found |= _with_gradients(keras, tf, layer, x[2], x[1])
     else:
         found["out"] = [_numpy(layer(one, training=True)) for one in x][-1]
     found |= {"mean": flat(_numpy(layer.moving_mean)), "var": flat(_numpy(layer.moving_variance))}
@@ -584,6 +596,29 @@ def _layer_found(layer: Any, x: list[Any], inputs: Mapping[str, Any]) -> dict[st
             _joined(layer.non_trainable_variables)
         )
     return {name: _numpy(value) for name, value in found.items()}
+
+
+def _with_gradients(keras: Any, tf: Any, layer: Any, x: Any, weights: Any) -> dict[str, Any]:
+    """A step's output, the gradient for x of its sum with these weights, and whether γ and β get
+    one: if so, numbers of the case's own, since the right ones hang on what is told elsewhere.
+
+    γ and β are watched, in case they are not trainable: that is told elsewhere too.
+    """
+    state = {"γ": layer.gamma, "β": layer.beta}
+    scales = [v.value if isinstance(v, keras.Variable) else v for v in state.values()]
+    with tf.GradientTape() as recorder:
+        recorder.watch([x, *scales])
+        out = layer(x, training=True)
+        loss = tf.reduce_sum(weights * out)
+    slope, *slopes = recorder.gradient(loss, [x, *scales])
+    none = [name for name, one in zip(state, slopes, strict=True) if one is None]
+    return {
+        "out": out,
+        "the gradient for x": Odd("none at all") if slope is None else slope,
+        "the gradient for γ and β": Odd(f"none for {' and '.join(none)}")
+        if none
+        else tf.reduce_sum(weights, axis=0),
+    }
 
 
 def _variables(tf: Any, layer: Any) -> str:
@@ -639,7 +674,12 @@ LAYER = Exercise(
     title="A Keras layer of your own",
     answer="BatchNorm",
     parts=(
-        Part("training", 2, "normalizes with the batch in training", ("training/out", "fresh/out")),
+        Part(
+            "training",
+            2,
+            "normalizes with the batch in training",
+            ("training/out", "training/the gradient for x", "fresh/out"),
+        ),
         Part(
             "state",
             2,
@@ -648,6 +688,7 @@ LAYER = Exercise(
                 "training/mean",
                 "training/var",
                 "training/the contents of *",
+                "training/the gradient for γ and β",
                 "fresh/mean",
                 "fresh/var",
                 "fresh/variables",

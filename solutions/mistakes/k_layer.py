@@ -281,6 +281,74 @@ class EpsOwn(Base):
 
 
 @mistake(
+    "eps-floor",
+    "ε is a floor under the variance; in the formula it is added",
+    "With a variance of 1 and an ε of 0.4, what stands under the root?",
+    see="maximum(var, eps), as against a division by 0",
+)
+class EpsFloor(Base):
+    def normalize(self, x, mu, var):
+        return self.gamma * (x - mu) / tf.sqrt(tf.maximum(var, self.epsilon)) + self.beta
+
+
+@mistake(
+    "eps-missing",
+    "ε is missing under the root",
+    "What does your layer make of a feature that is the same in every row of the batch?",
+    see="21 of 51 wrong answers found in public show only with a large ε",
+)
+class EpsMissing(Base):
+    def normalize(self, x, mu, var):
+        return self.gamma * (x - mu) / tf.sqrt(var) + self.beta
+
+
+@mistake(
+    "options-shared",
+    "An option is kept in one place for all layers: that of the newest layer holds for each",
+    "A network has two of your layers, with an ε each. Where does the first find its own?",
+    see="options as attributes of the class or as globals",
+)
+class OptionsShared(Base):
+    def __init__(self, momentum=0.99, epsilon=1e-3):
+        keras.layers.Layer.__init__(self)
+        OptionsShared.momentum, OptionsShared.epsilon = momentum, epsilon
+
+
+@mistake(
+    "statistics-stopped",
+    "No gradient goes through the mean and the variance of the batch: they are taken for constants",
+    "In lesson 03, which two sums come off the gradient for x, and where do they come from?",
+    see="Ioffe & Szegedy 2015, section 2: a step that leaves the statistics out of the gradient",
+)
+class StatisticsStopped(Base):
+    def normalize(self, x, mu, var):
+        return super().normalize(x, tf.stop_gradient(mu), tf.stop_gradient(var))
+
+
+@mistake(
+    "output-stopped",
+    "No gradient goes through the layer: neither γ and β learn, nor anything before them",
+    "What does `tf.stop_gradient` around your last line do to all that stands in it?",
+    see="stop_gradient meant for the moving statistics",
+)
+class OutputStopped(Base):
+    def normalize(self, x, mu, var):
+        return tf.stop_gradient(super().normalize(x, mu, var))
+
+
+@mistake(
+    "scales-stopped",
+    "No gradient reaches γ and β: they never learn",
+    "In your last line, is γ the variable itself, or a constant that was made from it?",
+    see="self.gamma.numpy(), tf.stop_gradient",
+)
+class ScalesStopped(Base):
+    def normalize(self, x, mu, var):
+        gamma, beta = tf.stop_gradient(self.gamma), tf.stop_gradient(self.beta)
+        return gamma * (x - mu) / tf.sqrt(var + self.epsilon) + beta
+
+
+@mistake(
     "no-root",
     "You divide by the variance, not by its root",
     "Which unit has the variance of a length?",
@@ -342,7 +410,8 @@ class BetaFirst(Base):
 
 @mistake(
     "numpy-inside",
-    "A NumPy function asks for numbers, and inside `tf.function` there are none while it is traced",
+    "A NumPy function asks for numbers: no gradient goes through them, and inside `tf.function` "
+    "there are none while it is traced",
     "Which functions build a piece of the graph when they get a symbol?",
     see="np.mean of a tensor, eager habit",
 )
@@ -460,3 +529,9 @@ class WithKerasVariables(Base):
         self._untrack_variable(self.moving_variance)
         self.moving_mean = keras.Variable(tf.zeros(d), trainable=False)
         self.moving_variance = keras.Variable(tf.ones(d), trainable=False)
+
+
+@variant("gradients kept out of the moving statistics, and only of them")
+class NotedAside(Base):
+    def note(self, mu, var):
+        super().note(tf.stop_gradient(mu), tf.stop_gradient(var))
