@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -607,7 +608,7 @@ def _restore_cases(rng: np.random.RandomState) -> list[Case]:
     def case(case_id, title, sizes, momentum=0.8):
         d, n = sizes[0], int(rng.randint(8, 11))
         inputs = {f"x{i}": batch(rng, n, d).astype(np.float32) for i in (1, 2, 3)}
-        how = {"momentum": momentum, "earlier": case_id == "earlier"}
+        how = {"momentum": momentum, "case": case_id}
         return Case(case_id, title, {**inputs, **_weights(rng, *sizes), **how})
 
     return [
@@ -619,19 +620,39 @@ def _restore_cases(rng: np.random.RandomState) -> list[Case]:
 
 def _restore_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     save, restore = pair(answer, "the pair `(save_network, restore_network)`")
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "network")
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root, "here")
+        folder.mkdir()
+        path = str(folder / "network")
         with trial() as t:
             update = _updating(t, inputs)
             update("x1")
-            _call(save, t.session, path, "save_network")
-            if not list(Path(folder).glob("network*")):
-                raise Unusable("`save_network` leaves no file whose name begins as `path` does.")
-            if inputs["earlier"]:
+            _save(t, save, path)
+            if inputs["case"] == "earlier":
                 update("x2")
-                _call(save, t.session, path + "-later", "save_network")
+                _save(t, save, path + "-later")
+            elif inputs["case"] == "fresh":
+                update("x2")
+                with _away(folder):  # so `path` holds what was saved first: only files remember
+                    _save(t, save, path)
         with trial() as t:
             return _restored(t, restore, path, inputs)
+
+
+def _save(t: Trial, save: Any, path: str) -> None:
+    _call(save, t.session, path, "save_network")
+    if not list(Path(path).parent.glob(f"{Path(path).name}*")):
+        raise Unusable("`save_network` leaves no file whose name begins as `path` does.")
+
+
+@contextlib.contextmanager
+def _away(folder: Path) -> Iterator[None]:
+    """An empty folder of this name within the block; afterwards all that was in it before."""
+    folder.rename(folder.with_name("aside"))
+    folder.mkdir()
+    yield
+    folder.rename(folder.with_name("gone"))
+    folder.with_name("aside").rename(folder)
 
 
 def _call(function: Any, session: Any, path: str, name: str) -> None:
@@ -664,7 +685,7 @@ def _restored(t: Trial, restore: Any, path: str, inputs: Mapping[str, Any]) -> d
     x = t.placeholder(inputs["x3"], "x")
     logits = _network(t, inputs, False, x, other=True)
     variables, statistics = t.tf.global_variables(), _statistics(t.tf)
-    if inputs["earlier"]:  # they have values, and other ones than an initializer would give
+    if inputs["case"] == "earlier":  # they have values, and others than an initializer would give
         t.set_all((variable, np.full(variable.shape.as_list(), 0.5)) for variable in variables)
     _call(restore, t.session, path, "restore_network")
     try:

@@ -1,6 +1,8 @@
 """Known answers to `mnist-restore`: wrong ones with their questions, and right ones."""
 
+import json
 import os
+import pickle
 
 import numpy as np
 
@@ -81,6 +83,40 @@ mistake(
 )((save_all, restore_newest))
 
 
+KEPT = {}
+
+
+def keep(session, path):
+    KEPT[path] = KEPT["newest"] = session.run(tf.global_variables())
+    with open(path, "wb"):
+        pass
+
+
+def give_back(session, path):
+    for variable, value in zip(tf.global_variables(), KEPT[path], strict=True):
+        variable.load(value, session)
+
+
+def give_back_newest(session, path):
+    give_back(session, "newest")
+
+
+mistake(
+    "kept-in-memory",
+    "What comes back is what was saved last, and not what the files at `path` hold",
+    "Where does your `restore_network` find the values after a restart of the kernel?",
+    see="a dict or a list in the place of a file",
+)((keep, give_back))
+
+mistake(
+    "newest-in-memory",
+    "What comes back is what was saved last, whatever `path` is and whatever its files hold",
+    "Where does your `restore_network` find the values after a restart of the kernel? What does "
+    "it do with `path`?",
+    see="one global variable in the place of a file",
+)((keep, give_back_newest))
+
+
 # ---------------------------------------------------------------- right, written otherwise
 
 variant("every global variable, named")(
@@ -150,3 +186,50 @@ def restore_from_a_folder(session, path):
 
 
 variant("a folder of its own")((save_in_a_folder, restore_from_a_folder))
+
+
+SAVERS = {}
+
+
+def cached_saver():
+    graph = tf.get_default_graph()
+    if graph not in SAVERS:
+        SAVERS.clear()
+        SAVERS[graph] = tf.train.Saver(max_to_keep=2)
+    return SAVERS[graph]
+
+
+variant("one Saver for each graph, kept")(
+    (
+        lambda session, path: cached_saver().save(session, path),
+        lambda session, path: cached_saver().restore(session, path),
+    )
+)
+
+
+def pickle_values(session, path):
+    with open(path, "xb") as file:
+        pickle.dump(session.run(tf.global_variables()), file)
+
+
+def unpickle_values(session, path):
+    with open(path, "rb") as file:
+        for variable, value in zip(tf.global_variables(), pickle.load(file), strict=True):
+            variable.load(value, session)
+
+
+variant("pickled")((pickle_values, unpickle_values))
+
+
+def write_json(session, path):
+    with open(f"{path}.json", "w") as file:
+        json.dump([v.tolist() for v in session.run(tf.global_variables())], file)
+
+
+def read_json(session, path):
+    with open(f"{path}.json") as file:
+        for variable, value in zip(tf.global_variables(), json.load(file), strict=True):
+            variable.load(np.array(value, np.float32), session)
+
+
+variant("JSON")((write_json, read_json))
