@@ -188,9 +188,10 @@ def _audit_cases(rng: np.random.RandomState) -> list[Case]:
 
     # Of so many that nobody has the names by heart.
     first, *rest = (f"norm_{n}" for n in rng.choice(np.arange(100, 1000), 5, replace=False))
-    two = {rest[0]: False, first: True, rest[1]: False}
+    one, other = sorted(rest[:2], reverse=True)  # the order of their making is not the alphabet's
+    two = {one: False, first: True, other: False}
     return [
-        case("two", "a network in which two layers stand still", two, zero=max(rest[:2])),
+        case("two", "a network in which two layers stand still", two, zero=one),
         case("none", "a network in which no layer stands still", {rest[2]: True}),
         case(
             "idle",
@@ -288,15 +289,26 @@ def _audit_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     else:
         ran = "the network never ran in training mode" if runs else "the network never ran"
     mean = means[0] if means else Odd("not to be had: no update ran in training mode")
-    seen = {"ran": ran, "what an update takes for the mean": mean}
-    return {"layers": _layer_names(found), **seen, "the graph that is there": left}
+    names = _layer_names(found)
+    return {
+        "layers": ", ".join(map(_name, sorted(names))) or "none",
+        "ran": ran,
+        "what an update takes for the mean": mean,
+        "the graph that is there": left,
+        "the order of the names": "sorted" if names == sorted(names) else "not sorted",
+    }
 
 
-def _layer_names(found: Any) -> str:
-    """Names as one string in order."""
-    if isinstance(found, str):
-        found = [found]
+def _name(name: str) -> str:
+    """A layer's name in a list of them; what might be taken for a list itself, in quotes."""
+    return repr(name) if "," in name or name == "none" else name
+
+
+def _layer_names(found: Any) -> list[str]:
+    """Names in the order in which they come; a set has none, and is as good as sorted."""
     wanted = "It should return a list of names"
+    if isinstance(found, str):
+        raise Unusable(f"{wanted}, whatever their number; it returns a string.")
     if found is None:
         raise Unusable(f"{wanted}; it returns None. Is a `return` missing?")
     if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
@@ -305,7 +317,7 @@ def _layer_names(found: Any) -> str:
     names = list(np.ravel(found)) if isinstance(found, np.ndarray) else list(found)
     if not all(isinstance(name, str) for name in names):
         raise Unusable(f"{wanted}; some of what it returns are no strings.")
-    return ", ".join(sorted(names)) or "none"
+    return sorted(names) if isinstance(found, (set, frozenset)) else names
 
 
 AUDIT = Exercise(
@@ -324,7 +336,7 @@ AUDIT = Exercise(
             "evidence",
             2,
             "goes by what moves, in a graph of its own, and accuses nobody else",
-            ("none/*", "idle/*", "two/the graph that is there"),
+            ("none/*", "idle/*", "two/the graph that is there", "two/the order of the names"),
             ("finds",),
         ),
     ),

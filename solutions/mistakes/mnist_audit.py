@@ -181,6 +181,17 @@ def each_layer_twice(build, images):
 
 
 @mistake(
+    "not-sorted",
+    "The names in your list are not in alphabetical order",
+    "In which order does your function meet the layers, and which order does the text want?",
+    see="the order in which the variables were made",
+)
+def not_sorted(build, images):
+    watched = watch(build, images, run_updates)
+    return list(dict.fromkeys(layer(v) for v, a, b in watched if np.array_equal(a, b)))
+
+
+@mistake(
     "graph-that-is-there",
     "You build in the graph that is there: a second call meets the variables of the first",
     "In which graph are the variables when your function is done? What does it find there when it "
