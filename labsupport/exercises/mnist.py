@@ -202,20 +202,29 @@ def _audit_cases(rng: np.random.RandomState) -> list[Case]:
     ]
 
 
+#: What a run of the case's network was, the best last.
+PREDICTION = "the network never ran in training mode"
+ALIKE = "the network ran in training mode on batches of images that are all alike, and on no others"
+TRAINING = "the network ran in training mode"
+
+
 def _builder(
-    tf: Any, inputs: Mapping[str, Any], runs: list[bool], means: list[np.ndarray]
+    tf: Any, inputs: Mapping[str, Any], runs: list[str], means: list[np.ndarray]
 ) -> Callable[[Any, Any], Any]:
     """The case's network, as a function like the lesson's.
 
-    `runs` notes each run's mode; `means` what the first updated layer's updates take for the mean,
-    in training mode. The network computes with rows of its own, and that layer has nothing trained
-    before it: so right answers agree in the mean, whatever they feed and train.
+    `runs` notes what each run was; `means` what the first updated layer's updates take for the
+    mean, in training mode. The network computes with rows of its own, and that layer has nothing
+    trained before it: so right answers agree in the mean, whatever they feed and train. But if all
+    images of a batch are alike nothing moves, as in a real network behind its first batch norm,
+    which gives out β for each of them.
     """
     updated = next(name for name, told in inputs["layers"].items() if told)
 
-    def note(training):
-        runs.append(bool(training))
-        return np.float32(bool(training))
+    def note(training, fed):
+        alike = not np.ptp(fed, axis=0).any() if len(fed) else True
+        runs.append((ALIKE if alike else TRAINING) if training else PREDICTION)
+        return np.float32(runs[-1] == TRAINING)
 
     def note_mean(training, mean):
         if training:
@@ -230,11 +239,11 @@ def _builder(
             return network(x, training)
 
     def network(x, training):
-        on = tf.py_func(note, [tf.convert_to_tensor(training)], tf.float32)
-        on.set_shape(())
         fed = tf.cast(x, tf.float32)
         if fed.shape.ndims != 2 or fed.shape.dims[1].value is None:
             raise ValueError("The network has to know D: the shape of `x` should be (None, D).")
+        on = tf.py_func(note, [tf.convert_to_tensor(training), fed], tf.float32)
+        on.set_shape(())
         h = inputs["rows"].astype(np.float32) + 0 * (on + tf.reduce_mean(fed, 0))
         for name, told in inputs["layers"].items():
             with tf.variable_scope(name):
@@ -274,7 +283,7 @@ def _variable(tf: Any, name: str, start: np.ndarray, trainable: bool = False) ->
 
 
 def _audit_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    runs: list[bool] = []
+    runs: list[str] = []
     means: list[np.ndarray] = []
     with trial() as t:
         t.tf.no_op(name=inputs["there"])
@@ -284,10 +293,7 @@ def _audit_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         except t.tf.errors.OpError as error:
             raise Unusable(about_running(error)) from None
         left = "the network is in it" if t.variables() else f"{inputs['there']} and no network"
-    if any(runs):
-        ran = "the network ran in training mode"
-    else:
-        ran = "the network never ran in training mode" if runs else "the network never ran"
+    ran = max(runs, key=(PREDICTION, ALIKE, TRAINING).index, default="the network never ran")
     mean = means[0] if means else Odd("not to be had: no update ran in training mode")
     names = _layer_names(found)
     return {

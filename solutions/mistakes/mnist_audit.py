@@ -85,6 +85,17 @@ def flag_not_fed(build, images):
 
 
 @mistake(
+    "images-alike",
+    "Every batch that you feed is one image, or the same image several times",
+    "What does a batch norm layer give out for a batch whose images are all alike? What is left of "
+    "`images` on the way to your feed?",
+    see="an image in the place of a batch; a batch of zeros",
+)
+def images_alike(build, images):
+    return unmoved(watch(build, images[:1], run_updates))
+
+
+@mistake(
     "counts-operations",
     "You go by the list of update operations; a layer can be in it and stand still",
     "An operation that runs need not change anything. What do the values say before and after?",
