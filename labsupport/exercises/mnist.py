@@ -413,19 +413,34 @@ class _Built:
             }
         )
 
+    def paces(
+        self, start: list[np.ndarray], once: list[np.ndarray], x: np.ndarray
+    ) -> dict[int, float]:
+        """How much of its way to the batch's value one more update leaves each moving statistic.
+
+        start, once: all values before and after the first update.
+        """
+        self.update(x)
+        return {
+            i: _share(c - b, b - a)
+            for i, (a, b, c) in enumerate(zip(start, once, self.values(), strict=True))
+            if _differs(a, b)
+        }
+
     def settle(
-        self, x: np.ndarray, start: list[np.ndarray], once: list[np.ndarray]
+        self,
+        x: np.ndarray,
+        start: list[np.ndarray],
+        once: list[np.ndarray],
+        paces: Mapping[int, float],
     ) -> list[np.ndarray]:
         """Bring the moving statistics to those of x; all values then.
 
-        start, once: all values before and after the first update, which with momentum 0.9 went a
-        tenth of the way. So the goal is known, unless one more update leaves it: then they go step
-        by step, but for 0.9 to the 150th.
+        Their paces tell the goal, unless one more update leaves it: then they go step by step.
         """
         goal = {
-            i: a + (b - a) / 0.1
-            for i, (a, b) in enumerate(zip(start, once, strict=True))
-            if _differs(a, b)
+            i: start[i] + (once[i] - start[i]) / (1 - (pace if 0 <= pace < 0.9999 else 0.9))
+            for i, pace in paces.items()
         }
         self.set(goal)
         self.update(x)
@@ -435,6 +450,50 @@ class _Built:
             self.update(x, 150)
             after = self.values()
         return after
+
+    def pace_of_one(self, x: np.ndarray, start: list[np.ndarray], end: list[np.ndarray]) -> float:
+        """How much of the way to `end` the first update operation alone leaves what it moves."""
+        there = [i for i, (a, b) in enumerate(zip(start, end, strict=True)) if _differs(a, b)]
+        self.set({i: start[i] for i in there})
+        self.t.run(self.updates[:1], {self.x: x, self.training: True})
+        after = self.values()
+        self.set({i: end[i] for i in there})
+        moved = [i for i in there if _differs(start[i], after[i])]
+        if not moved:
+            return np.nan
+        a, b, c = (_joined([state[i] for i in moved]) for state in (start, after, end))
+        return _share(c - b, c - a)
+
+    def gradients(self, answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """How much of a gradient of the logits in training reaches each kernel, and whether a bias.
+
+        What reaches a bias of the logits is known: the sum over the batch.
+        """
+        if not self.kernels:
+            return dict.fromkeys(("gradient", "gradients", "bias"), "no kernels")
+        size = self.variables[self.kernels[-1]].shape.as_list()[-1]
+        rows = np.random.RandomState(inputs["seed"]).randn(len(inputs["x"]), size)
+        ends = {
+            i: v
+            for i, v in enumerate(self.variables)
+            if v.name in self.trained and (i in self.kernels or v.shape.num_elements() == size)
+        }
+        found = self.t.gradients(answer, self.logits, ends, rows)
+        found = self.t.run(found, {self.x: inputs["x"], self.training: True})
+        cut = [self.variables[i].shape.as_list() for i in self.kernels if i not in found]
+        biased = any(
+            np.allclose(gradient.ravel(), rows.sum(axis=0), rtol=1e-3, atol=1e-3)
+            for i, gradient in found.items()
+            if i not in self.kernels
+        )
+        reached = "reaches every kernel"
+        if cut:
+            reached = f"does not reach the kernel of {' × '.join(map(str, cut[0]))}"
+        return {
+            "gradient": self.t.no_gradient or reached,
+            "gradients": np.array([_size(found.get(i, np.zeros(1))) for i in self.kernels]),
+            "bias": f"the logits have {'one' if biased else 'none'} that is trained",
+        }
 
 
 def _bug_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -448,26 +507,41 @@ def _bug_probe(answer: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         start = built.values()  # predicting may have moved them
         built.update(x)
         once = built.values()
-        end = built.settle(x, start, once)
+        paces = built.paces(start, once, x)
+        end = built.settle(x, start, once, paces)
         here = built.run(x, training=True)
         still = not any(map(_differs, given, start))
         # Before other images are run in training: that alone may move the statistics, by right.
         predicting = _in_prediction(built, x, early, still, here)
         return {
-            "weights": _variances([begins[i] for i in built.kernels]),
+            "weights": _starts([begins[i] for i in built.kernels]),
             **_in_training(built, start, once, end, here, inputs),
+            "momentum": _momentum(built, x, start, end, paces),
+            **built.gradients(answer, inputs),
             **predicting,
         }
 
 
-def _variances(kernels: list[np.ndarray]) -> str:
+def _starts(kernels: list[np.ndarray]) -> str:
     """Shapes of the kernels; for the hidden ones, whose many weights tell, how they start too."""
     if not kernels:
         return "no kernels"
-    *hidden, last = [f"{n} × {k}" for n, k in (kernel.shape for kernel in kernels)]
-    starts = (round(len(kernel) * float(kernel.var())) for kernel in kernels)
-    parts = [f"{shape} with variance {v} / n" for shape, v in zip(hidden, starts, strict=False)]
-    return "kernels of " + ", ".join([*parts, last])
+    *hidden, last = kernels
+    parts = [f"{_shape(kernel)} with variance {_spread(kernel)}" for kernel in hidden]
+    alike = "" if np.ptp(last) else " that all start alike"
+    return "kernels of " + ", ".join([*parts, _shape(last) + alike])
+
+
+def _shape(kernel: np.ndarray) -> str:
+    return f"{len(kernel)} × {kernel.shape[1]}"
+
+
+def _spread(kernel: np.ndarray) -> str:
+    """The variance; a normal distribution has weights beyond 2 σ, an even one ends at 1.73 σ."""
+    evenly = np.abs(kernel).max() < 1.9 * kernel.std()
+    return f"{round(len(kernel) * float(kernel.var()))} / n" + " and no large weights" * bool(
+        evenly
+    )
 
 
 def _in_training(
@@ -481,7 +555,6 @@ def _in_training(
     """start, once, end: all values before updates, after one, after all; here: the logits of x."""
     x = inputs["x"]
     moved = [i for i, (a, b) in enumerate(zip(start, once, strict=True)) if _differs(a, b)]
-    states = ([state[i] for i in moved] for state in (start, once, end))
     still = [
         a
         for v, a, b in zip(built.variables, start, end, strict=True)
@@ -492,9 +565,8 @@ def _in_training(
         "logits": f"of shape {here.shape}",
         "statistics": _sizes([start[i] for i in moved], still, built.updates),
         "optimizer": _left_alone({built.variables[i].name for i in moved} & built.trained),
-        "momentum": _momentum(*states),
         "batch": "depends on the batch" if _apart(here[:1], mates[:1]) else "as if it were alone",
-        "scale": _scale(here, built.run(3 * x + 2, training=True)),
+        "scale": _scale(here, *(built.run(a * x + b, training=True) for a, b in ((1, 0), (3, 2)))),
         "output": here,
     }
 
@@ -517,17 +589,42 @@ def _left_alone(trained: set[str]) -> str:
     return "leaves the moving statistics alone"
 
 
-def _momentum(start: list[np.ndarray], once: list[np.ndarray], end: list[np.ndarray]) -> Any:
-    """Weight of the old value, to 0.05: how much of the way to the end one step leaves.
+def _momentum(
+    built: _Built,
+    x: np.ndarray,
+    start: list[np.ndarray],
+    end: list[np.ndarray],
+    paces: Mapping[int, float],
+) -> str:
+    """Weight of the old value, of all statistics together if it is the same.
 
-    Two updates in one step race, and leave 0.8 or 0.81: hence no more digits.
+    Two updates in one step race, and leave 0.8 or 0.81: then that of one alone.
     """
-    if not start:
-        return Odd("not to be seen while nothing moves")
-    start, once, end = map(_joined, (start, once, end))
-    way = end - start
-    far = np.abs(way) > 1e-2 * np.abs(way).max()
-    return round(20 * float(np.median((end - once)[far] / way[far]))) / 20
+    if not paces:
+        return "not to be seen while nothing moves"
+    by_size: dict[int, set[str]] = {}
+    for i, pace in paces.items():
+        by_size.setdefault(start[i].size, set()).add(f"{pace:.3g}")
+    found = set().union(*by_size.values())
+    if found == {"0.9"}:
+        return "0.9"
+    alone = built.pace_of_one(x, start, end)
+    if alone > 0.02 + max(paces.values()):
+        return f"{alone:.3g}, more than once in every step"
+    if len(found) == 1:
+        return found.pop()
+    each = [f"{' and '.join(sorted(ps))} with {n} numbers" for n, ps in sorted(by_size.items())]
+    return ", ".join(each)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    """What part of a way the other is, by those that are long enough to tell; NaN if none is."""
+    long = np.abs(whole) > 1e-2 * np.abs(whole).max()
+    return float(np.median(part[long] / whole[long])) if long.any() else np.nan
+
+
+def _size(a: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(a**2)))
 
 
 def _off(a: np.ndarray, b: np.ndarray) -> float:
@@ -539,7 +636,10 @@ def _apart(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape != b.shape or not np.allclose(a, b, rtol=0.02, atol=0.02 * np.abs(a).max())
 
 
-def _scale(a: np.ndarray, b: np.ndarray) -> str:
+def _scale(a: np.ndarray, again: np.ndarray, b: np.ndarray) -> str:
+    """a, again: logits of the same images; b: those of brighter ones."""
+    if _apart(a, again):
+        return "the logits of the same images change from one run to the next"
     if _apart(a, b):
         return "the logits change when every image is made three times as bright"
     return "the logits do not care how bright the images are"
@@ -593,7 +693,8 @@ FIND_THE_BUG = Exercise(
             "in training, both layers use the batch and note its statistics",
             (
                 *("*/weights", "*/logits", "*/statistics", "*/optimizer", "*/momentum"),
-                *("*/batch", "*/scale", "*/output", "*/inputs"),
+                *("*/batch", "*/scale", "*/output", "*/gradient", "*/gradients", "*/bias"),
+                "*/inputs",
             ),
         ),
         Part(

@@ -50,7 +50,7 @@ def the_other_one(x, training):
 
 @mistake(
     "neither",
-    "Neither of the normalized layers is told about training, so neither has an update operation",
+    "Neither of your normalized layers has an update operation",
     "What is the default of `training` in `tf.layers.batch_normalization`?",
     see="public notebooks: training= forgotten; F62",
 )
@@ -81,8 +81,8 @@ def always_training(x, training):
 
 @mistake(
     "one-always-training",
-    "One of your two layers uses the batch whatever `training` says",
-    "Compare the two normalized layers argument by argument: which value can never change?",
+    "When your network predicts, one of its two normalized layers uses the batch",
+    "Compare the two layers argument by argument: what does each do when `training` is false?",
     see="F62; public notebooks: eval fed True",
 )
 def one_always_training(x, training):
@@ -150,6 +150,31 @@ def default_scale(x, training):
 
 
 @mistake(
+    "even-weights",
+    "The hidden layers' weights have no normal distribution at the start; the listing's have",
+    "Which `distribution` has the listing's initializer by default, and which has yours?",
+    see="he_uniform for variance_scaling_initializer",
+)
+def even_weights(x, training):
+    init = tf.keras.initializers.he_uniform()
+    return network(x, lambda h, name: batch_norm(h, name, training=training), init=init)
+
+
+@mistake(
+    "logits-without-bias",
+    "The logits have no bias; in the listing they have one",
+    "Which of the dense layers have `use_bias=False` in the listing, and why not all three?",
+    see="use_bias=False copied to the last layer",
+)
+def logits_without_bias(x, training):
+    h = x
+    for units in (300, 100):
+        h = tf.layers.dense(h, units, use_bias=False, kernel_initializer=HE)
+        h = tf.nn.elu(tf.layers.batch_normalization(h, momentum=0.9, training=training))
+    return tf.layers.dense(h, 10, use_bias=False, kernel_initializer=HE)
+
+
+@mistake(
     "upside-down",
     "The flag is upside down: your layers use the batch when predicting, and only then",
     "What should a layer do when `training` is true?",
@@ -182,7 +207,7 @@ def pytorch_momentum(x, training):
 
 @mistake(
     "two-towers",
-    "The network is there twice, both in training mode: every step updates the statistics twice",
+    "Every step updates the statistics twice, as where the network is there twice in training mode",
     "How many update operations does your graph hold? Which of the two towers should have any?",
     see="F65, F66",
 )
