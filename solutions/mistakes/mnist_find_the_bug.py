@@ -60,7 +60,7 @@ def neither(x, training):
 
 @mistake(
     "own-flag",
-    "Your layers follow a flag that nobody can feed",
+    "Your update operations change nothing, whatever is fed to `training`",
     "Where does the value of your flag come from? What is the argument `training` for?",
     see="public notebooks: flag not fed at train; F62",
 )
