@@ -371,9 +371,17 @@ def test_a_blank_or_a_broken_one_does_not_push_out_an_answer(tmp_path):
     os.utime(put(tmp_path / "ann" / "answered.ipynb"), (1, 1))
     os.utime(put(tmp_path / "ann" / "01_blank.ipynb", blank), (2, 2))
     os.utime(put(tmp_path / "ann" / "01_broken.ipynb", blank[:-900]), (3, 3))
-    assert one(tmp_path).source == "ann/answered.ipynb"
+    got = one(tmp_path)
+    assert got.source == "ann/answered.ipynb"
+    assert got.remarks == (
+        "Of 3 notebooks for this lesson the latest with an answer in it is graded; left out: "
+        "ann/01_blank.ipynb (newer, but nothing was done in it), "
+        "ann/01_broken.ipynb (newer, but it cannot be read).",
+    )
     (tmp_path / "ann" / "answered.ipynb").unlink()
-    assert one(tmp_path).source == "ann/01_blank.ipynb"
+    got = one(tmp_path)
+    assert got.source == "ann/01_blank.ipynb"
+    assert "the latest that can be read is graded" in got.remarks[0]
     (tmp_path / "ann" / "01_blank.ipynb").unlink()
     got = one(tmp_path)
     assert got.lesson == FIRST and "its JSON breaks off" in got.problem

@@ -127,12 +127,23 @@ def _sources(notebooks: list[Notebook]) -> Iterator[str]:
 
 def _latest(lesson: str, items: list[tuple[tuple, Found]]) -> list[Found]:
     """Of a student's notebooks for one lesson the latest; all of those of no lesson."""
-    ranked = [item for _order, item in sorted(items, key=lambda pair: pair[0], reverse=True)]
+    ranked = sorted(items, key=lambda pair: pair[0], reverse=True)
     if not lesson or len(ranked) == 1:
-        return ranked
-    older = printable(", ".join(item.source for item in ranked[1:]))
-    remark = f"Of {len(ranked)} notebooks for this lesson the latest is graded; left out: {older}."
-    return [replace(ranked[0], remarks=(remark,), left_out=len(ranked) - 1)]
+        return [item for _order, item in ranked]
+    order, graded = ranked[0]
+    newer = [_UNWORTHY[own[0]] if own[1:3] > order[1:3] else "" for own, _ in ranked[1:]]
+    older = ", ".join(item.source + why for (_, item), why in zip(ranked[1:], newer, strict=True))
+    which = ("latest that can be read", "latest with an answer in it")[order[0] - 1]
+    which = which if any(newer) else "latest"
+    remark = (
+        f"Of {len(ranked)} notebooks for this lesson the {which} is graded; "
+        f"left out: {printable(older)}."
+    )
+    return [replace(graded, remarks=(remark,), left_out=len(ranked) - 1)]
+
+
+#: Why a newer one is left out, by `_worth`.
+_UNWORTHY = (" (newer, but it cannot be read)", " (newer, but nothing was done in it)")
 
 
 def _worth(submission: Submission) -> int:
