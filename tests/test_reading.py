@@ -348,6 +348,100 @@ def test_nothing_to_grade(tmp_path, name, content):
     assert len(str(caught.value).splitlines()) == 1 and str(tmp_path) not in str(caught.value)[300:]
 
 
+# ---------------------------------------------------------------- the level of the students
+
+
+def check_levels(tmp_path: Path, files: list[str], wanted: list[tuple[str, str]]) -> None:
+    """The same students in a folder, in a zip, and where folders of the first level are zips."""
+    members = {name: notebook(lesson=notebooks.lesson_in_name(name)) for name in files}
+    for name, content in members.items():
+        put(tmp_path / "all" / name, content)
+    assert sorted(said(read(tmp_path / "all"))) == wanted
+    assert sorted(said(read(put_zip(tmp_path / "all.zip", members)))) == wanted
+    tops = {name.partition("/")[0] for name in files}
+    (tmp_path / "zips").mkdir()
+    for top in tops:
+        inner = {n.partition("/")[2]: c for n, c in members.items() if n.startswith(f"{top}/")}
+        put_zip(tmp_path / "zips" / f"{top}.zip", inner)
+    assert sorted(said(read(tmp_path / "zips"))) == wanted
+
+
+ONE, EIGHT = "01_batch_norm_by_hand", "08_dropout_by_hand"
+BOTH_OF = [("Ada", ONE), ("Bob", ONE), ("Bob", EIGHT)]
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ([f"{ONE}/Ada/{ONE}.ipynb", f"{ONE}/Bob/{ONE}.ipynb", f"{EIGHT}/Bob/{EIGHT}.ipynb"],
+         BOTH_OF),
+        ([f"week1/Ada/{ONE}.ipynb", f"week2/Bob/{EIGHT}.ipynb", f"week1/Bob/{ONE}.ipynb"],
+         BOTH_OF),
+        ([f"groupA/Ada/{ONE}.ipynb", f"groupA/Bob/{ONE}.ipynb", f"groupB/Bob/{EIGHT}.ipynb"],
+         BOTH_OF),
+        ([f"{day}/{who}/{ONE}.ipynb" for day, who in
+          [("Mon", "Ada"), ("Mon", "Bob"), ("Tue", "Bo"), ("Tue", "Cy")]],
+         [("Ada", ONE), ("Bo", ONE), ("Bob", ONE), ("Cy", ONE)]),
+        ([f"Übung 1/Abgaben/Ada_1/x_{ONE}.ipynb", f"Übung 1/Abgaben/Bob_2/x_{ONE}.ipynb"],
+         [("Ada_1", ONE), ("Bob_2", ONE)]),
+        ([f"lesson-01-submissions/lesson-01-{who}/{name}"
+          for who in ("ada", "bob") for name in ("README.md", f"notebooks/{ONE}.ipynb")],
+         [("lesson-01-ada", ONE), ("lesson-01-bob", ONE)]),
+        ([f"Lesson 1/Ada - {ONE}.ipynb", f"Lesson 1/{ONE} - Bob.ipynb", f"Lesson 1/{ONE}.ipynb"],
+         [("Ada", ONE), ("Bob", ONE), ("Lesson 1", ONE)]),
+    ],
+)  # fmt: skip
+def test_students_are_found_below_lessons_weeks_and_groups(tmp_path, files, wanted):
+    check_levels(tmp_path, files, wanted)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [f"Ada/old/{ONE}.ipynb", f"Ada/final/{ONE}.ipynb", f"Bob/{ONE}.ipynb",
+         f"Bob/{EIGHT}.ipynb"],
+        [f"Ada/{ONE}.ipynb", f"Ada/{ONE} (1).ipynb", f"Bob/hw/{ONE}.ipynb", f"Bob/x/{EIGHT}.ipynb"],
+        [f"Ada/mine/{ONE}.ipynb", f"Ada/Bob/{ONE}.ipynb", f"Ada/Cy/{ONE}.ipynb",
+         f"Bob/hw/{ONE}.ipynb", f"Bob/hw/{EIGHT}.ipynb"],
+        [f"{who}/quiz {quiz}/{name}.ipynb" for who, quiz, name in
+         [("Ada", "Euler", ONE), ("Bob", "Euler", ONE), ("Bob", "Gauss", EIGHT)]],
+        [f"Ada/ada v1 {ONE}.ipynb", f"Ada/ada v2 {ONE}.ipynb", f"Bob/bob {ONE}.ipynb",
+         f"Bob/{EIGHT}.ipynb"],
+    ],
+)  # fmt: skip
+def test_a_student_may_have_folders_and_copies(tmp_path, files):
+    check_levels(tmp_path, files, BOTH_OF)
+
+
+def test_numbers_may_be_students(tmp_path):
+    for number in ("01", "02", "03"):
+        put(tmp_path / number / "hw" / f"{ONE}.ipynb")
+    put(tmp_path / "03" / "Ada" / f"{ONE}.ipynb")
+    put(tmp_path / "03" / "Bob" / f"{ONE}.ipynb")
+    assert said(read(tmp_path)) == [("01", FIRST), ("02", FIRST), ("03", FIRST)]
+
+
+def test_exports_may_lie_in_folders(tmp_path):
+    for week, names in (("week1", sorted(CANVAS)[::2]), ("week2", sorted(CANVAS)[1::2])):
+        (tmp_path / "all" / week).mkdir(parents=True)
+        members = {name: CANVAS[name] for name in names}
+        put_zip(tmp_path / "all" / week / "submissions.zip", members)
+    check_canvas(read(tmp_path / "all"))
+
+
+def test_who_has_no_work_is_not_lost_below(tmp_path):
+    for name in ("Ada", "Bob"):
+        put(tmp_path / "week1" / name / "01.ipynb")
+    put(tmp_path / "week2" / "Cy" / "essay.pdf", b"%PDF")
+    put(tmp_path / "week2" / "Ada" / "02.ipynb", notebook(lesson=SECOND))
+    put(tmp_path / "Dee" / "essay.pdf", b"%PDF")
+    (tmp_path / "broken.zip").write_bytes(b"no zip")
+    got = read(tmp_path)
+    assert said(got) == [
+        ("Ada", FIRST), ("Ada", SECOND), ("Bob", FIRST), ("Cy", ""), ("Dee", ""), ("broken", "")
+    ]  # fmt: skip
+
+
 # ---------------------------------------------------------------- one of several
 
 

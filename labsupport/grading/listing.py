@@ -7,10 +7,12 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from labsupport.grading.levels import Tree, are_below, is_of_platform
 from labsupport.grading.notebooks import is_notebook, lesson_in_name
 from labsupport.grading.places import (
     BROKEN_ZIP,
@@ -92,15 +94,16 @@ def piles_in(path: Path | str) -> Piles:
         root = os.path.realpath(path, strict=True)
         mode = os.stat(root).st_mode
         if stat.S_ISDIR(mode):
-            piles = _piles_of_folder(root)
+            level = _level_of_folder(root)
         elif not stat.S_ISREG(mode):
             raise CannotRead(f"{shown} is neither a folder nor a file.")
         elif is_zip(root):
-            piles = _piles_of_zip(root)
+            level = _level_of_zip(root)
         elif is_notebook(root):
-            piles = _piles_of_notebook(root)
+            level = _level_of_notebook(root)
         else:
             raise CannotRead(f"{shown} is no notebook (.ipynb), no zip file and no folder of them.")
+        piles = _merged([_piles_of(level) for level in _students_levels(level)])
     except FileNotFoundError:
         raise CannotRead(f"There is no {shown}.") from None
     except (OSError, ValueError) as error:
@@ -114,68 +117,113 @@ def piles_in(path: Path | str) -> Piles:
     return piles
 
 
-# ---------------------------------------------------------------- the three kinds of SUBMISSIONS
+# ---------------------------------------------------------------- levels
 
 
-def _piles_of_notebook(root: str) -> Piles:
-    known = os.stat(root)
-    name, home = os.path.basename(root), os.path.basename(os.path.dirname(root))
-    entry = Entry((name,), Place(root), known.st_size, known.st_mtime)
-    piles: Piles = {}
-    _add_file(piles, entry, home)
-    return piles
+@dataclass
+class Room:
+    """A folder, or a zip, that is a student's or holds those of several.
 
-
-def _piles_of_folder(root: str, start: tuple[str, ...] = ()) -> Piles:
-    base = _base(root, start)
-    folder = os.path.join(root, *base)
-    names = sorted(name for name in os.listdir(folder) if _is_looked_at(folder, name))
-    piles = _piles_of_exports(root, base, names)
-    if piles:
-        return piles
-    for name in names:
-        parts, path = (*base, name), os.path.join(folder, name)
-        try:
-            known = os.lstat(path)
-        except (OSError, ValueError) as error:
-            _add_file(piles, Entry(parts, Place(root, parts), problem=why_closed(error)), root)
-            continue
-        entry = Entry(parts, Place(root, parts), known.st_size, known.st_mtime)
-        if stat.S_ISDIR(known.st_mode):
-            who = who_of_folder(name)
-            pile = Pile(who)
-            entries = list(_walk(root, parts, pile))
-            if _listed(path) >= _GRADES and not any(is_work(e.name) for e in entries):
-                continue  # what an earlier run of the grader wrote
-            _pile(piles, who).remarks += pile.remarks
-            _add_all(_pile(piles, who), who, entries)
-        elif stat.S_ISREG(known.st_mode):
-            _add_file(piles, entry, os.path.basename(root))
-        else:
-            linked = _is_link_to_folder(path, known.st_mode)
-            entry = replace(entry, problem=not_a_file(known.st_mode), linked=linked)
-            _add_file(piles, entry, os.path.basename(root))
-    return piles
-
-
-def _piles_of_exports(root: str, base: tuple[str, ...], names: list[str]) -> Piles:
-    """Where all that can be work is in what platforms made of classes, the students of all these.
-
-    Only then: a student may hand in something that looks like an export, with others' names in it.
+    entries: what is in it, with the path below it. file: the zip file itself. opened: what there
+    is in it if it holds those of several.
     """
-    places = {name: os.path.join(root, *base, name) for name in names}
-    folders = {name: _listed(place) for name, place in places.items()}
-    works = [name for name in names if folders[name] or _may_be_work(name)]
+
+    name: str
+    entries: list[tuple[Entry, tuple[str, ...]]]
+    opened: Callable[[], Level]
+    remarks: list[str] = field(default_factory=list)
+    file: Entry | None = None
+
+    def tree(self) -> Tree:
+        """The work in it, and what has a platform's name. Zips are opened where all work is."""
+        files = [(e, below) for e, below in self.entries if not (e.linked or e.name == "")]
+        only_zips = self.file is None and not any(is_notebook(e.name) for e, _below in files)
+        tree: dict = {}
+        for entry, below in files:
+            if not (_may_hold_work(entry.name) or any(map(is_from_platform, below))):
+                continue
+            inner = tree
+            for part in below[:-1]:
+                if inner.get(part) is None:
+                    inner[part] = {}
+                inner = inner[part]
+            if only_zips and is_zip(entry.name) and not is_from_platform(entry.name):
+                inner.setdefault(below[-1], _room_of_zip(entry).tree() or None)
+            else:
+                inner.setdefault(below[-1], None)
+        return tree
+
+
+@dataclass
+class Level:
+    """What lies side by side in one folder or zip: of students, or of what holds them.
+
+    home: whose a file is that does not say it.
+    """
+
+    home: str
+    rooms: list[Room] = field(default_factory=list)
+    files: list[Entry] = field(default_factory=list)
+
+
+MAX_LEVELS = 6  # folders around folders of students
+
+
+def _students_levels(level: Level) -> list[Level]:
+    """Where the students are, deeper and deeper for as long as the names say so."""
+    done, levels = [], [level]
+    for _ in range(MAX_LEVELS):
+        if any(is_from_platform(e.name) for level in levels for e in level.files):
+            break
+        zips = [
+            (level, _room_of_zip(entry))
+            for level in levels
+            for entry in level.files
+            if is_zip(entry.name)
+        ]
+        rooms = [(level, room) for level in levels for room in level.rooms]
+        trees = [(level, room, room.tree()) for level, room in [*rooms, *zips]]
+        if not are_below([(room.name, tree) for _level, room, tree in trees]):
+            break
+        inner = []
+        for level, room, tree in trees:
+            below = _opened(room) if tree else None
+            if below is None:
+                continue
+            inner.append(below)
+            if room.file is None:
+                level.rooms.remove(room)
+            else:
+                level.files.remove(room.file)
+        done += [level for level in levels if level.rooms or level.files]
+        levels = inner
+    return [*done, *levels]
+
+
+def _opened(room: Room) -> Level | None:
+    try:
+        inside = room.opened()
+    except (CannotRead, Unreadable, *BROKEN_ZIP):
+        return None
+    return inside if inside.rooms or inside.files else None
+
+
+def _piles_of(level: Level) -> Piles:
     piles: Piles = {}
-    for name in works:
-        if is_from_platform(name):
-            return {}
-        if _is_of_platform(folders[name]):
-            more = _piles_of_folder(root, (*base, name))
-        elif _is_regular(places[name]) and is_zip(name) and _is_export(places[name], works):
-            more = _piles_of_zip(places[name])
-        else:
-            return {}
+    for room in level.rooms:
+        who = who_of_folder(room.name)
+        pile = _pile(piles, who)
+        pile.remarks += room.remarks
+        _add_all(pile, who, [entry for entry, _below in room.entries[:MAX_ENTRIES]])
+    for entry in level.files:
+        _add_file(piles, entry, level.home)
+    return piles
+
+
+def _merged(several: list[Piles]) -> Piles:
+    """The students of all levels. Nobody is two because of lying in two."""
+    piles: Piles = {}
+    for more in several:
         for identity, pile in more.items():
             known = piles.setdefault(identity, pile)
             if known is not pile:
@@ -186,11 +234,92 @@ def _piles_of_exports(root: str, base: tuple[str, ...], names: list[str]) -> Pil
     return piles
 
 
-def _is_regular(path: str) -> bool:
+# ---------------------------------------------------------------- the three kinds of SUBMISSIONS
+
+
+def _level_of_notebook(root: str) -> Level:
+    known = os.stat(root)
+    entry = Entry((os.path.basename(root),), Place(root), known.st_size, known.st_mtime)
+    return Level(os.path.basename(os.path.dirname(root)), files=[entry])
+
+
+def _level_of_folder(root: str, start: tuple[str, ...] = ()) -> Level:
+    """start: a folder of it that holds what several handed in."""
+    base = _base(root, start)
+    folder = os.path.join(root, *base)
+    level = Level(os.path.basename(root) if not start else base[-1])
+    for name in sorted(name for name in os.listdir(folder) if _is_looked_at(folder, name)):
+        parts, path = (*base, name), os.path.join(folder, name)
+        try:
+            known = os.lstat(path)
+        except (OSError, ValueError) as error:
+            level.files.append(Entry(parts, Place(root, parts), problem=why_closed(error)))
+            continue
+        entry = Entry(parts, Place(root, parts), known.st_size, known.st_mtime)
+        if stat.S_ISDIR(known.st_mode):
+            pile = Pile(Who(name))
+            entries = [(e, e.path[len(parts) :]) for e in _walk(root, parts, pile)]
+            if _listed(path) >= _GRADES and not any(is_work(e.name) for e, _below in entries):
+                continue  # what an earlier run of the grader wrote
+            opened = partial(_level_of_folder, root, parts)
+            level.rooms.append(Room(name, entries, opened, pile.remarks))
+        elif stat.S_ISREG(known.st_mode):
+            level.files.append(entry)
+        else:
+            linked = _is_link_to_folder(path, known.st_mode)
+            entry = replace(entry, problem=not_a_file(known.st_mode), linked=linked)
+            level.files.append(entry)
+    return level
+
+
+def _level_of_zip(root: str, shown: tuple[str, ...] = ()) -> Level:
+    """shown: what it is called in reports, where it is not all there is."""
     try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except (OSError, ValueError):
-        return False
+        entries = _entries_of(class_archive(root), Place(root), ())
+    except (Unreadable, *BROKEN_ZIP) as error:
+        name = printable(os.path.basename(root))
+        raise CannotRead(
+            f"{name} is not a zip file that can be read: {first_line(error)}"
+        ) from None
+    both = _unwrapped(entries)
+    if not is_of_platform({below[0] for _entry, below in both}):  # whose names say more
+        both = [(replace(e, path=(*shown, *e.path)), below) for e, below in both]
+    return _level_of_entries(os.path.splitext(os.path.basename(root))[0], both)
+
+
+def _level_of_entries(home: str, entries: list[tuple[Entry, tuple[str, ...]]]) -> Level:
+    """entries: members of a zip, with the path from here."""
+    folders: dict[str, list[tuple[Entry, tuple[str, ...]]]] = {}
+    level = Level(home)
+    for entry, below in entries:
+        if len(below) > 1:
+            folders.setdefault(below[0], []).append((entry, below[1:]))
+        elif below[0]:
+            level.files.append(entry)
+    for name, inside in folders.items():
+        level.rooms.append(Room(name, inside, partial(_level_of_entries, name, inside)))
+    return level
+
+
+def _room_of_zip(entry: Entry) -> Room:
+    """A zip that lies where students' folders may lie. It has no entries if it cannot be read."""
+    home = os.path.splitext(entry.name)[0]
+    room = Room(entry.name, [], partial(Level, home), file=entry)
+    try:
+        if entry.problem:
+            return room
+        if entry.place.members:
+            inside = [(e, e.path[len(entry.path) :]) for e in _inside(entry)]
+            room.opened = partial(_level_of_entries, home, inside)
+        else:
+            path = os.path.join(entry.place.root, *entry.place.parts)
+            room.opened = partial(_level_of_zip, path, entry.path)
+            with open_file(entry.place) as file:
+                inside = [(e, e.path) for e in _entries_of(archive_of(file), Place(path), ())]
+        room.entries = inside
+    except (Unreadable, *BROKEN_ZIP):
+        pass
+    return room
 
 
 _NBGRADER = {"nbgrader_config.py", "gradebook.db", "source", "release", "autograded", "feedback"}
@@ -211,7 +340,7 @@ def _base(root: str, start: tuple[str, ...] = ()) -> tuple[str, ...]:
         inside = _listed(os.path.join(here, only))
         below = {name for name in inside if os.path.isdir(os.path.join(here, only, name))}
         if all(not os.path.isdir(os.path.join(here, name)) for name in names - {only}) and (
-            _is_of_platform(inside) or _wraps(inside, below)
+            is_of_platform(inside) or _wraps(inside, below)
         ):
             return _base(root, (*start, only)) if len(start) < MAX_DEPTH else start
     return start
@@ -312,29 +441,6 @@ def _walk(root: str, start: tuple[str, ...], pile: Pile) -> Iterator[Entry]:
             return
 
 
-def _piles_of_zip(root: str) -> Piles:
-    try:
-        entries = _entries_of(class_archive(root), Place(root), ())
-    except (Unreadable, *BROKEN_ZIP) as error:
-        name = printable(os.path.basename(root))
-        raise CannotRead(
-            f"{name} is not a zip file that can be read: {first_line(error)}"
-        ) from None
-    entries = _unwrapped(entries)
-    piles: Piles = {}
-    home = os.path.splitext(os.path.basename(root))[0]
-    folders: dict[str, list[Entry]] = {}
-    for entry, below in entries:
-        if len(below) > 1:
-            folders.setdefault(below[0], []).append(entry)
-        else:
-            _add_file(piles, entry, home)
-    for name, inside in folders.items():
-        who = who_of_folder(name)
-        _add_all(_pile(piles, who), who, inside[:MAX_ENTRIES])
-    return piles
-
-
 def _entries_of(archive: zipfile.ZipFile, place: Place, path: tuple[str, ...]) -> list[Entry]:
     """The members of a zip. Their names are labels only: nothing is ever written."""
     entries = []
@@ -375,31 +481,10 @@ def _unwrapped(entries: list[Entry]) -> list[tuple[Entry, tuple[str, ...]]]:
         inside = {path[1] for _, path in inner if path[1]}
         folders = {path[1] for _, path in inner if len(path) > 2}
         if is_from_platform(top) or not (
-            top == "submitted" or _is_of_platform(inside) or _wraps(inside, folders)
+            top == "submitted" or is_of_platform(inside) or _wraps(inside, folders)
         ):
             return both
         both = [(e, path[1:]) for e, path in inner if path[1]]
-
-
-def _is_export(path: str, beside: Sequence[str]) -> bool:
-    """Whether a zip is one that a learning platform made of a class.
-
-    beside: what there is. One beside others may be a student's, and is held to be smaller.
-    """
-    try:
-        if len(beside) == 1:
-            entries = _entries_of(class_archive(path), Place(path), ())
-        else:
-            with open_file(Place(path)) as file:
-                entries = _entries_of(archive_of(file), Place(path), ())
-    except (Unreadable, *BROKEN_ZIP):
-        return False
-    return _is_of_platform({path[0] for _entry, path in _unwrapped(entries)})
-
-
-def _is_of_platform(names: set[str]) -> bool:
-    """Whether most of these names are ones that a learning platform gives."""
-    return sum(map(is_from_platform, names)) > len(names) / 2
 
 
 #: What systems, editors and tools leave behind. Nobody hands in work there.
@@ -449,6 +534,10 @@ def _add_file(piles: Piles, entry: Entry, home: str) -> None:
 
 
 _ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+
+
+def _may_hold_work(name: str) -> bool:
+    return is_work(name) or name.lower().endswith(_ARCHIVES)
 
 
 def _may_be_work(name: str) -> bool:
