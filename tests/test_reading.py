@@ -283,6 +283,50 @@ def test_moodle(tmp_path):
         check_moodle(read(put_zip(tmp_path / f"{kind}.zip", held)))
 
 
+def put_moodle(folder: Path, lesson: str, **numbers: str) -> None:
+    for number, name in numbers.items():
+        home = f"{name}_{number.strip('n')}_assignsubmission_file_"
+        put(folder / home / f"{lesson}.ipynb", notebook(lesson=lesson))
+
+
+@pytest.mark.parametrize("form", ["folders", "zips"])
+def test_moodle_numbers_everyone_anew_in_each_assignment(tmp_path, form):
+    put_moodle(tmp_path / "one", FIRST, n11="Ada", n12="Jo\u0308", n13="Bob", n14="Bob", n15="Cy")
+    put_moodle(tmp_path / "two", SECOND, n31="Ada", n32="J\xf6", n33="Bob")
+    put(tmp_path / "two" / "Cy_35_assignsubmission_file_" / "essay.pdf", b"%PDF")
+    if form == "zips":
+        (tmp_path / "zips").mkdir()
+        for name in ("one", "two"):
+            members = {
+                str(path.relative_to(tmp_path / name)): path.read_bytes()
+                for path in (tmp_path / name).rglob("*.*")
+            }
+            put_zip(tmp_path / "zips" / f"{name}.zip", members)
+        tmp_path = tmp_path / "zips"
+    got = read(tmp_path)
+    assert sorted(said(got)) == [
+        ("Ada", FIRST), ("Ada", SECOND), ("Bob-13", FIRST), ("Bob-14", FIRST), ("Bob-33", SECOND),
+        ("Cy", FIRST), ("J\xf6", FIRST), ("J\xf6", SECOND)
+    ]  # fmt: skip
+    numbers = {(s.student, s.lesson): s.ids["moodle_participant"] for s in got}
+    assert numbers["Ada", FIRST] == "11" and numbers["Ada", SECOND] == "31"
+    for submission in got:
+        told = any("which lessons belong together" in remark for remark in submission.remarks)
+        assert told == submission.student.startswith("Bob")
+        told = "There is no notebook beside essay.pdf." in submission.remarks
+        assert told == (submission.student == "Cy")
+    doubts = {doubt for item in reading.find(tmp_path) for doubt in item.doubts}
+    assert len(doubts) == 1 and doubts.pop().startswith("Bob: several students of this name")
+
+
+def test_moodles_assignments_in_one_folder_are_noticed(tmp_path):
+    put_moodle(tmp_path, FIRST, n11="Ada", n12="Bob", n13="Bob")
+    put_moodle(tmp_path, SECOND, n31="Ada")
+    assert len({s.student for s in read(tmp_path)}) == 4
+    doubts = [doubt for item in reading.find(tmp_path) for doubt in item.doubts]
+    assert len(doubts) == 1 and doubts[0].startswith("Ada: the numbers 11, 31 are")
+
+
 def test_one_notebook(tmp_path):
     assert said(read(put(tmp_path / "ann.ipynb"))) == [("ann", FIRST)]
     mine = put(tmp_path / "cleo" / "01_batch_norm_by_hand.ipynb")
@@ -890,8 +934,12 @@ def test_odd_names(tmp_path):
         with open(os.path.join(folder, inner), "w") as file:
             json.dump(notebook(f"x = {number}"), file)
     got = read(tmp_path)
-    assert len({s.student for s in got}) == len(names)
-    assert sorted(int(s.cells[0].source[4:]) for s in got) == list(range(len(names)))
+    (twice,) = [s for s in got if s.student == "\xe9"]  # the same name, composed or not
+    assert "e\u0301/e\u0301.ipynb".replace("e\u0301", "\xe9") in twice.remarks[0]
+    assert len({s.student for s in got}) == len(got) == len(names) - 1
+    numbers = {NAMES.index("\xe9"), NAMES.index("e\u0301")}
+    numbers = set(range(len(names))) - numbers | {int(twice.cells[0].source[4:])}
+    assert {int(s.cells[0].source[4:]) for s in got} == numbers
     again = [s.student for s in read(tmp_path)]
     assert again == [s.student for s in got]
 

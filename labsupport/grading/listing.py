@@ -6,7 +6,9 @@ import io
 import os
 import re
 import stat
+import unicodedata
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -72,15 +74,24 @@ class Notebook:
     who: Who
 
 
+def first_of(names: list[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return printable(names[0], 80) + more
+
+
 @dataclass
 class Pile:
-    """All that one student handed in. others: names of what is no notebook. links: to folders."""
+    """All that one student handed in. others: names of what is no notebook. links: to folders.
+
+    doubts: sentences for whoever grades, about who this is.
+    """
 
     who: Who
     notebooks: list[Notebook] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
 
 #: By the student's name and number.
@@ -221,17 +232,55 @@ def _piles_of(level: Level) -> Piles:
 
 
 def _merged(several: list[Piles]) -> Piles:
-    """The students of all levels. Nobody is two because of lying in two."""
+    """The students of all levels. Nobody is two because of lying in two.
+
+    Where a number is one assignment's, the same name is the same student, unless two of them are
+    in one assignment.
+    """
+    several = [piles for piles in several if piles]
+    namesakes = _namesakes(several) if len(several) > 1 else set()
     piles: Piles = {}
     for more in several:
-        for identity, pile in more.items():
-            known = piles.setdefault(identity, pile)
-            if known is not pile:
-                known.notebooks += pile.notebooks
-                known.others += pile.others
-                known.links += pile.links
-                known.remarks += pile.remarks
+        for (name, number), pile in more.items():
+            if len(several) > 1 and pile.who.of_assignment:
+                if name not in namesakes:
+                    number = ""
+                else:
+                    pile.remarks.append(_NAMESAKES)
+                    pile.doubts.append(f"{printable(name, 60)}: {_NAMESAKES_TOLD}")
+            known = piles.setdefault((name, number), pile)
+            if known is pile:
+                continue
+            for one, other in ((known, pile), (pile, known)):
+                if other.notebooks and not one.notebooks and (left := [*one.others, *one.links]):
+                    known.remarks.append(f"There is no notebook beside {first_of(left)}.")
+            known.notebooks += pile.notebooks
+            known.others += pile.others
+            known.links += pile.links
+            known.remarks += pile.remarks
+            known.doubts += pile.doubts
     return piles
+
+
+_NAMESAKES = (
+    "Several students of this name are in one assignment, so it cannot be told which lessons "
+    "belong together."
+)
+_NAMESAKES_TOLD = (
+    "several students of this name are in one assignment, and Moodle's numbers are other ones in "
+    "the next, so it cannot be told which lessons belong together. Each number is a student."
+)
+
+
+def _namesakes(several: list[Piles]) -> set[str]:
+    """Names that several students have in one assignment."""
+    counts = Counter(
+        (number_of, name)
+        for number_of, piles in enumerate(several)
+        for (name, _number), pile in piles.items()
+        if pile.who.of_assignment
+    )
+    return {name for (_, name), count in counts.items() if count > 1}
 
 
 # ---------------------------------------------------------------- the three kinds of SUBMISSIONS
@@ -515,7 +564,8 @@ def _is_hidden(parts: Sequence[str]) -> bool:
 
 
 def _pile(piles: Piles, who: Who) -> Pile:
-    pile = piles.setdefault((who.name, who.number), Pile(who))
+    name = unicodedata.normalize("NFC", who.name)  # systems write one name in two ways
+    pile = piles.setdefault((name, who.number), Pile(who))
     if who.text_only:
         pile.remarks.append("Text typed into the platform's page is not graded.")
     return pile

@@ -8,13 +8,13 @@ one sentence.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labsupport.grading import blanks
-from labsupport.grading.listing import CannotRead, Notebook, Pile, piles_in
+from labsupport.grading.listing import CannotRead, Notebook, Pile, Piles, first_of, piles_in
 from labsupport.grading.notebooks import lesson_in_name, read
 from labsupport.grading.places import Place, Unreadable, bytes_of, printable
 from labsupport.grading.records import Submission
@@ -30,7 +30,8 @@ class Found:
     """A notebook to be graded, or the sentence why a student has none.
 
     name: of the file, as the student gave it. left_out: how many notebooks of the student's are for
-    the same lesson, and not graded. Other fields as in `records.Submission`.
+    the same lesson, and not graded. doubts: sentences for whoever grades, who may know better.
+    Other fields as in `records.Submission`.
     """
 
     student: str
@@ -41,6 +42,7 @@ class Found:
     remarks: tuple[str, ...] = ()
     ids: dict[str, str] = field(default_factory=dict)
     left_out: int = 0
+    doubts: tuple[str, ...] = ()
 
 
 def find(path: Path | str) -> list[Found]:
@@ -51,9 +53,27 @@ def find(path: Path | str) -> list[Found]:
     `blanks.NoBlank` if the course itself is damaged.
     """
     piles = piles_in(path)
+    _doubt_numbers(piles)
     keys = keys_for(piles)
     found = [item for identity in piles for item in _choose(keys[identity], piles[identity])]
     return sorted(found, key=lambda item: (item.student, item.source))
+
+
+def _doubt_numbers(piles: Piles) -> None:
+    """Where two of one name, in one folder, may be one student in two of Moodle's assignments."""
+    alike: dict[str, list[Pile]] = defaultdict(list)
+    for (name, number), pile in piles.items():
+        if number and pile.who.of_assignment and pile.notebooks and not pile.doubts:
+            alike[name].append(pile)
+    for name, own in alike.items():
+        lessons = [{lesson_in_name(n.name) for n in pile.notebooks} for pile in own]
+        if len(own) > 1 and len(set.union(*lessons)) == sum(map(len, lessons)):
+            numbers = ", ".join(pile.who.number for pile in own)
+            own[0].doubts.append(
+                f"{printable(name, 60)}: the numbers {numbers} are those of several students, who "
+                "handed in different lessons. If that is one, give each assignment's export a "
+                "folder of its own."
+            )
 
 
 def load(found: Found) -> Submission:
@@ -103,7 +123,8 @@ def _choose(key: str, pile: Pile) -> list[Found]:
     elif len(pile.notebooks) > MAX_NOTEBOOKS:
         problem = f"There are {len(pile.notebooks):,} notebooks; send at most {MAX_NOTEBOOKS}."
     if problem:
-        return [Found(key, key, "", Place(""), problem, remarks, dict(pile.who.ids))]
+        nothing = Found(key, key, "", Place(""), problem, remarks, dict(pile.who.ids))
+        return [replace(nothing, doubts=tuple(pile.doubts))]
     groups: dict[str, list[tuple[tuple, Found]]] = {}
     for notebook, source in zip(pile.notebooks, _sources(pile.notebooks), strict=True):
         entry, ids = notebook.entry, dict(notebook.who.ids)
@@ -113,7 +134,8 @@ def _choose(key: str, pile: Pile) -> list[Found]:
         order = (worth, notebook.attempt, entry.time, entry.path, source)
         groups.setdefault(lesson, []).append((order, item))
     found = [item for lesson, items in groups.items() for item in _latest(lesson, items)]
-    return [replace(found[0], remarks=(*remarks, *found[0].remarks)), *found[1:]]
+    remarks, doubts = (*remarks, *found[0].remarks), (*pile.doubts, *found[0].doubts)
+    return [replace(found[0], remarks=remarks, doubts=doubts), *found[1:]]
 
 
 def _sources(notebooks: list[Notebook]) -> Iterator[str]:
@@ -158,22 +180,17 @@ def _no_notebook(pile: Pile) -> str:
     others = [*pile.others, *pile.links]
     if not others:
         return "There is no notebook."
-    return f"There is no notebook (.ipynb), only {_first_of(others)}."
+    return f"There is no notebook (.ipynb), only {first_of(others)}."
 
 
 def _about_links(pile: Pile) -> list[str]:
     if not pile.links:
         return []
-    return [f"Links are not followed, so nothing was looked for in {_first_of(pile.links)}."]
+    return [f"Links are not followed, so nothing was looked for in {first_of(pile.links)}."]
 
 
 def _about_modules(pile: Pile) -> list[str]:
     modules = [name for name in pile.others if name.endswith(".py")]
     if not pile.notebooks or not 0 < len(modules) < 4:  # more are hardly the student's own
         return []
-    return [f"What is imported from {_first_of(modules)} is not there: put it into the notebook."]
-
-
-def _first_of(names: list[str]) -> str:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return printable(names[0], 80) + more
+    return [f"What is imported from {first_of(modules)} is not there: put it into the notebook."]

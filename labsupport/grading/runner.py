@@ -347,6 +347,7 @@ def _to_tell(found, known, places, path) -> Iterator[str]:
     if gone:
         names = name_list(sorted({s if s not in students else f"{s} ({n})" for s, n in gone}))
         yield f"Graded before, and not in {path} any more, so not in the reports: {names}."
+    yield from dict.fromkeys(doubt for item in found for doubt in item.doubts)
     for item in found:
         if item.left_out >= MANY:
             yield (

@@ -20,7 +20,8 @@ MAX_NAME = 80  # characters of a student's key
 class Who:
     """What a name in SUBMISSIONS says. file: the part that the student chose, "" of a folder.
 
-    number: the platform's, where there is one: it tells students of one name apart.
+    number: the platform's, where there is one: it tells students of one name apart. of_assignment:
+    it does so in one assignment only, and is another one in the next.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Who:
     ids: dict[str, str] = field(default_factory=dict)
     from_platform: bool = False
     text_only: bool = False
+    of_assignment: bool = False
 
 
 # ---------------------------------------------------------------- what a name says
@@ -92,7 +94,7 @@ def _who_by_moodle(name: str) -> Who | None:
         return None
     ids = {"moodle_participant": said["number"], "name": printable(said["name"])}
     only_text = not said["kind"].startswith("file")
-    return Who(said["name"], said["number"], said["file"] or "", 0, ids, True, only_text)
+    return Who(said["name"], said["number"], said["file"] or "", 0, ids, True, only_text, True)
 
 
 def who_of_file(name: str, home: str) -> Who:
