@@ -176,7 +176,10 @@ def test_a_class_that_is_taken_for_one_student_is_noticed(tmp_path):
         (folder / "all" / f"{NUMPY}.ipynb").rename(folder / f"{NUMPY} ({number}).ipynb")
     shutil.rmtree(folder / "all")
     runner.grade(folder.parent, tmp_path / "grades", seed=1, jobs=1, say=said.append)
-    assert said[0].startswith("Of 6 notebooks of all for one lesson only the latest is graded.")
+    assert said[:1] == [
+        f"all: 6 notebooks for {NUMPY} are taken for those of one student, all, and only one is "
+        "graded. If they are several students', give each a folder of its own."
+    ]
 
 
 def test_what_comes_to_lie_beside_a_notebook_is_told(tmp_path):

@@ -473,6 +473,32 @@ def test_exports_may_lie_in_folders(tmp_path):
     check_canvas(read(tmp_path / "all"))
 
 
+@pytest.mark.parametrize(
+    ("files", "where", "todo"),
+    [
+        (["Ann/mine/01.ipynb", "Ann/Bob/01.ipynb", "Cy/01.ipynb"],
+         "Ann: 2 notebooks for", "name the folder Ann as SUBMISSIONS"),
+        (["Ann/hw/Eve/01.ipynb", "Ann/hw/Bob/01.ipynb", "Cy/01.ipynb"],
+         "Ann/hw: 2 notebooks for", "name the folder Ann/hw as SUBMISSIONS"),
+        (["week1/Ann/01.ipynb", "week2/Ann/01.ipynb"],
+         "week1/Ann and week2/Ann: 2", "give those different names"),
+        (["Lesson 1/01_batch_norm_by_hand.ipynb", "Lesson 1/Copy of 01_batch_norm_by_hand.ipynb"],
+         "Lesson 1: 2 notebooks", "give each a folder of its own"),
+        (["01_batch_norm_by_hand.ipynb", "Copy of 01_batch_norm_by_hand.ipynb"],
+         "all: 2 notebooks", "put their names into the names of the files"),
+        (["Ann/old/01.ipynb", "Ann/final/01.ipynb", "Ann/01.ipynb", "Bob/Bob_01.ipynb",
+          "Bob/01.ipynb", "cy_1_2_01.ipynb", "cy_1_3_01-1.ipynb"], "", ""),
+    ],
+)  # fmt: skip
+def test_nobodys_work_is_left_out_silently(tmp_path, files, where, todo):
+    for name in files:
+        put(tmp_path / "all" / name)
+    doubts = [doubt for item in reading.find(tmp_path / "all") for doubt in item.doubts]
+    assert len(doubts) == bool(where)
+    for doubt in doubts:
+        assert doubt.startswith(where) and FIRST in doubt and doubt.endswith(f"{todo}.")
+
+
 def test_who_has_no_work_is_not_lost_below(tmp_path):
     for name in ("Ada", "Bob"):
         put(tmp_path / "week1" / name / "01.ipynb")

@@ -9,7 +9,7 @@ import stat
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -66,12 +66,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook as it lies there. name: as the student gave it. who: said by its own name."""
+    """A notebook as it lies there. name: as the student gave it. who: said by its own name.
+
+    home: the path of the student's folder or zip, or of what a file lies in beside others'.
+    unsaid: no name says whose it is, only that of the folder it lies in beside others'.
+    """
 
     entry: Entry
     name: str
     attempt: int
     who: Who
+    home: tuple[str, ...]
+    unsaid: bool = False
 
 
 def first_of(names: list[str]) -> str:
@@ -225,7 +231,8 @@ def _piles_of(level: Level) -> Piles:
         who = who_of_folder(room.name)
         pile = _pile(piles, who)
         pile.remarks += room.remarks
-        _add_all(pile, who, [entry for entry, _below in room.entries[:MAX_ENTRIES]])
+        for entry, below in room.entries[:MAX_ENTRIES]:
+            _add(pile, entry, entry.name, 0, who, entry.path[: len(entry.path) - len(below)])
     for entry in level.files:
         _add_file(piles, entry, level.home)
     return piles
@@ -238,14 +245,14 @@ def _merged(several: list[Piles]) -> Piles:
     in one assignment.
     """
     several = [piles for piles in several if piles]
-    namesakes = _namesakes(several) if len(several) > 1 else set()
+    namesakes = _namesakes(several) if len(several) > 1 else {}
     piles: Piles = {}
     for more in several:
         for (name, number), pile in more.items():
             if len(several) > 1 and pile.who.of_assignment:
                 if name not in namesakes:
                     number = ""
-                else:
+                elif namesakes[name]:
                     pile.remarks.append(_NAMESAKES)
                     pile.doubts.append(f"{printable(name, 60)}: {_NAMESAKES_TOLD}")
             known = piles.setdefault((name, number), pile)
@@ -272,15 +279,16 @@ _NAMESAKES_TOLD = (
 )
 
 
-def _namesakes(several: list[Piles]) -> set[str]:
-    """Names that several students have in one assignment."""
+def _namesakes(several: list[Piles]) -> dict[str, bool]:
+    """Names that several students have in one assignment; whether they are in others as well."""
     counts = Counter(
         (number_of, name)
         for number_of, piles in enumerate(several)
         for (name, _number), pile in piles.items()
         if pile.who.of_assignment
     )
-    return {name for (_, name), count in counts.items() if count > 1}
+    places = Counter(name for _, name in counts)
+    return {name: places[name] > 1 for (_, name), count in counts.items() if count > 1}
 
 
 # ---------------------------------------------------------------- the three kinds of SUBMISSIONS
@@ -577,10 +585,13 @@ def _add_file(piles: Piles, entry: Entry, home: str) -> None:
     if entry.linked and not is_work(entry.name):  # a student's folder, it seems
         who = who if who.from_platform else who_of_folder(entry.name)
         entry = replace(entry, problem=LINKED)
-        _pile(piles, who).notebooks.append(Notebook(entry, entry.name, who.attempt, who))
+        found = Notebook(entry, entry.name, who.attempt, who, entry.path)
+        _pile(piles, who).notebooks.append(found)
     elif who.from_platform or is_work(entry.name) or _tells_of_work(entry.name):
         pile = _pile(piles, who)
-        _add(pile, entry, who.file or entry.name, who.attempt, who)
+        where = entry.path if is_zip(entry.name) else entry.path[:-1]
+        unsaid = who.name == home and not is_zip(entry.name)
+        _add(pile, entry, who.file or entry.name, who.attempt, who, where, unsaid)
 
 
 _ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
@@ -599,16 +610,20 @@ def _tells_of_work(name: str) -> bool:
     return name.lower().endswith(_ARCHIVES) or bool(lesson_in_name(name))
 
 
-def _add_all(pile: Pile, who: Who, entries: Iterable[Entry]) -> None:
-    for entry in entries:
-        _add(pile, entry, entry.name, 0, who)
-
-
 def is_zip(name: str) -> bool:
     return name.lower().endswith(".zip")
 
 
-def _add(pile: Pile, entry: Entry, name: str, attempt: int, who: Who) -> None:
+def _add(
+    pile: Pile,
+    entry: Entry,
+    name: str,
+    attempt: int,
+    who: Who,
+    home: tuple[str, ...],
+    unsaid: bool = False,
+) -> None:
+    """home, unsaid: as in Notebook."""
     if pile.who.text_only and not who.text_only:
         pile.who = who
     if who.text_only or not name:
@@ -616,7 +631,7 @@ def _add(pile: Pile, entry: Entry, name: str, attempt: int, who: Who) -> None:
     if entry.linked and not is_work(name):
         pile.links.append(name)
     elif is_notebook(name):
-        pile.notebooks.append(Notebook(entry, name, attempt, who))
+        pile.notebooks.append(Notebook(entry, name, attempt, who, home, unsaid))
     elif is_zip(name):
         try:
             if entry.problem:
@@ -624,11 +639,12 @@ def _add(pile: Pile, entry: Entry, name: str, attempt: int, who: Who) -> None:
             inside = _inside(entry)
         except (Unreadable, *BROKEN_ZIP) as error:
             problem = f"The zip file cannot be read: {first_line(error).rstrip('.')}."
-            pile.notebooks.append(Notebook(replace(entry, problem=problem), name, attempt, who))
+            broken = replace(entry, problem=problem)
+            pile.notebooks.append(Notebook(broken, name, attempt, who, home, unsaid))
             return
         for inner in inside:
             if is_notebook(inner.name):
-                pile.notebooks.append(Notebook(inner, inner.name, attempt, who))
+                pile.notebooks.append(Notebook(inner, inner.name, attempt, who, home, unsaid))
             elif inner.linked and not is_zip(inner.name):
                 pile.links.append(inner.name)
             elif inner.name:

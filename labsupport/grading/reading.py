@@ -8,12 +8,14 @@ one sentence.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labsupport.grading import blanks
+from labsupport.grading.levels import who_in
 from labsupport.grading.listing import CannotRead, Notebook, Pile, Piles, first_of, piles_in
 from labsupport.grading.notebooks import lesson_in_name, read
 from labsupport.grading.places import Place, Unreadable, bytes_of, printable
@@ -23,15 +25,15 @@ from labsupport.grading.students import keys_for
 __all__ = ["CannotRead", "Found", "Place", "find", "load"]
 
 MAX_NOTEBOOKS = 60  # of one student
+MANY = 4  # more for a lesson than this one student hardly has
 
 
 @dataclass(frozen=True)
 class Found:
     """A notebook to be graded, or the sentence why a student has none.
 
-    name: of the file, as the student gave it. left_out: how many notebooks of the student's are for
-    the same lesson, and not graded. doubts: sentences for whoever grades, who may know better.
-    Other fields as in `records.Submission`.
+    name: of the file, as the student gave it. doubts: sentences for whoever grades, who may know
+    better. Other fields as in `records.Submission`.
     """
 
     student: str
@@ -41,7 +43,6 @@ class Found:
     problem: str = ""
     remarks: tuple[str, ...] = ()
     ids: dict[str, str] = field(default_factory=dict)
-    left_out: int = 0
     doubts: tuple[str, ...] = ()
 
 
@@ -126,6 +127,7 @@ def _choose(key: str, pile: Pile) -> list[Found]:
         nothing = Found(key, key, "", Place(""), problem, remarks, dict(pile.who.ids))
         return [replace(nothing, doubts=tuple(pile.doubts))]
     groups: dict[str, list[tuple[tuple, Found]]] = {}
+    by_lesson: dict[str, list[Notebook]] = defaultdict(list)
     for notebook, source in zip(pile.notebooks, _sources(pile.notebooks), strict=True):
         entry, ids = notebook.entry, dict(notebook.who.ids)
         item = Found(key, source, notebook.name, entry.place, entry.problem, (), ids)
@@ -133,9 +135,50 @@ def _choose(key: str, pile: Pile) -> list[Found]:
         lesson, worth = (submission.lesson, _worth(submission)) if submission else ("", 0)
         order = (worth, notebook.attempt, entry.time, entry.path, source)
         groups.setdefault(lesson, []).append((order, item))
+        by_lesson[lesson].append(notebook)
     found = [item for lesson, items in groups.items() for item in _latest(lesson, items)]
-    remarks, doubts = (*remarks, *found[0].remarks), (*pile.doubts, *found[0].doubts)
+    remarks, doubts = (*remarks, *found[0].remarks), (*pile.doubts, *_doubts(key, by_lesson))
     return [replace(found[0], remarks=remarks, doubts=doubts), *found[1:]]
+
+
+def _doubts(key: str, by_lesson: dict[str, list[Notebook]]) -> list[str]:
+    """Where notebooks that are left out may be others'."""
+    held: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for lesson, notebooks in by_lesson.items():
+        if lesson and len(notebooks) > 1 and (doubt := _doubt(notebooks)):
+            held[doubt].append(f"{len(notebooks)} notebooks for {lesson}")
+    return [
+        f"{printable(where or key)}: {', '.join(what)} are taken for those of one student, "
+        f"{key}, and only one is graded. If they are several students', {todo}."
+        for (where, todo), what in held.items()
+    ]
+
+
+def _doubt(notebooks: list[Notebook]) -> tuple[str, str] | None:
+    """Where they lie, and what to do if they are several students'; None if they hardly are."""
+    numbers = {notebook.who.number for notebook in notebooks}
+    if len(numbers) == 1 and numbers != {""}:
+        return None
+    homes = sorted({"/".join(notebook.home) for notebook in notebooks})
+    if len(homes) > 1:
+        return " and ".join(homes), "give those different names"
+    if sum(notebook.unsaid for notebook in notebooks) > 1:
+        return homes[0], "put their names into the names of the files"
+    own = set().union(*(who_in(part) for n in notebooks for part in (n.who.name, *n.home)))
+    if len({_marks(notebook) - own for notebook in notebooks}) > 1:
+        where = "/".join(os.path.commonprefix([n.entry.path[:-1] for n in notebooks]))
+        return where, f"name the folder {printable(where)} as SUBMISSIONS"
+    name = notebooks[0].who.name
+    nobody = not who_in(name) and any(map(str.isalpha, name))  # "Lesson 1", not "17"
+    if nobody or len(notebooks) > MANY:
+        return homes[0], "give each a folder of its own"
+    return None
+
+
+def _marks(notebook: Notebook) -> frozenset[str]:
+    """What the names below the student's say of who it is."""
+    below = notebook.entry.path[len(notebook.home) :]
+    return frozenset().union(*map(who_in, below))
 
 
 def _sources(notebooks: list[Notebook]) -> Iterator[str]:
@@ -161,7 +204,7 @@ def _latest(lesson: str, items: list[tuple[tuple, Found]]) -> list[Found]:
         f"Of {len(ranked)} notebooks for this lesson the {which} is graded; "
         f"left out: {printable(older)}."
     )
-    return [replace(graded, remarks=(remark,), left_out=len(ranked) - 1)]
+    return [replace(graded, remarks=(remark,))]
 
 
 #: Why a newer one is left out, by `_worth`.

@@ -32,7 +32,7 @@ from labsupport.grading.records import Result, Submission
 from labsupport.grading.stacks import kind_of
 
 TRIES = 2
-MANY = 4  # more notebooks for a lesson than this one student hardly has
+MOST_TOLD = 20  # sentences about who a student is
 CHANGED = "It was changed while the class was graded: grade once more."
 PR_SET_PDEATHSIG = 1
 
@@ -347,13 +347,10 @@ def _to_tell(found, known, places, path) -> Iterator[str]:
     if gone:
         names = name_list(sorted({s if s not in students else f"{s} ({n})" for s, n in gone}))
         yield f"Graded before, and not in {path} any more, so not in the reports: {names}."
-    yield from dict.fromkeys(doubt for item in found for doubt in item.doubts)
-    for item in found:
-        if item.left_out >= MANY:
-            yield (
-                f"Of {item.left_out + 1} notebooks of {item.student} for one lesson only the "
-                "latest is graded. If they are several students', give each a folder of its own."
-            )
+    doubts = list(dict.fromkeys(doubt for item in found for doubt in item.doubts))
+    yield from doubts[:MOST_TOLD]
+    if len(doubts) > MOST_TOLD:
+        yield f"And {len(doubts) - MOST_TOLD} more like these."
 
 
 def _keep(book: Gradebook, summary: Summary, result: Result) -> None:
