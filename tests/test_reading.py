@@ -327,6 +327,47 @@ def test_moodles_assignments_in_one_folder_are_noticed(tmp_path):
     assert len(doubts) == 1 and doubts[0].startswith("Ada: the numbers 11, 31 are")
 
 
+def check_attempts(tmp_path: Path, files: dict[str, dict | bytes]) -> list[Submission]:
+    """In a folder and in a zip: Ada's and Jo's, of Jo's the second. What is written later lies."""
+    for number, (name, content) in enumerate(files.items()):
+        os.utime(put(tmp_path / "all" / name, content), (99 - number, 99 - number))
+    got = read(tmp_path / "all")
+    inside = read(put_zip(tmp_path / "all.zip", files))
+    assert [(s.student, s.source) for s in got] == [(s.student, s.source) for s in inside]
+    assert all(item.doubts == () for item in reading.find(tmp_path / "all"))
+    return got
+
+
+@pytest.mark.parametrize("between", ["/", " - "])
+def test_brightspace(tmp_path, between):
+    files = {
+        "index.html": b"<html>",
+        f"11-99 - Ada - Oct 3, 2025 1131 AM{between}01.ipynb": notebook(),
+        f"12-99 - Jo Øst - Roe - Oct 9, 2025 1231 AM{between}01.ipynb": notebook("x = 1"),
+        f"12-99 - Jo Øst - Roe - Oct 9, 2025 901 AM{between}01.ipynb": notebook("x = 2"),
+        f"13-99 - Ada - Nov 3, 2025 1131 PM{between}01.ipynb": notebook(),
+    }
+    got = check_attempts(tmp_path, files)
+    assert [s.student for s in got] == ["Ada-11", "Ada-13", "Jo Øst - Roe"]
+    assert got[2].cells[0].source == "x = 2" and got[2].ids == {"name": "Jo Øst - Roe"}
+
+
+def test_blackboard(tmp_path):
+    title = "Lesson 01 Home_work"
+    files = {
+        f"{title}_ada_attempt_2025-10-03-11-31-22.txt": b"Name: Ada Lovelace (ada)",
+        f"{title}_ada_attempt_2025-10-03-11-31-22_01_batch_norm_by_hand.ipynb": notebook(),
+        f"{title}_jm123_attempt_2025-10-03-12-00-00.txt": b"",
+        f"{title}_jm123_attempt_2025-10-03-12-00-00_01.ipynb": notebook("x = 1"),
+        f"{title}_jm123_attempt_2025-10-04-12-00-00.txt": b"",
+        f"{title}_jm123_attempt_2025-10-04-12-00-00_01.ipynb": notebook("x = 2"),
+        f"{title}_zoe_attempt_2025-10-04-12-00-00.txt": b"",
+    }
+    got = check_attempts(tmp_path, files)
+    assert said(got) == [("ada", FIRST), ("jm123", FIRST), ("zoe", "")]
+    assert got[1].cells[0].source == "x = 2" and got[2].problem == "There is no notebook."
+
+
 def test_one_notebook(tmp_path):
     assert said(read(put(tmp_path / "ann.ipynb"))) == [("ann", FIRST)]
     mine = put(tmp_path / "cleo" / "01_batch_norm_by_hand.ipynb")

@@ -232,7 +232,14 @@ def _piles_of(level: Level) -> Piles:
         pile = _pile(piles, who)
         pile.remarks += room.remarks
         for entry, below in room.entries[:MAX_ENTRIES]:
-            _add(pile, entry, entry.name, 0, who, entry.path[: len(entry.path) - len(below)])
+            _add(
+                pile,
+                entry,
+                entry.name,
+                who.attempt,
+                who,
+                entry.path[: len(entry.path) - len(below)],
+            )
     for entry in level.files:
         _add_file(piles, entry, level.home)
     return piles
@@ -587,6 +594,8 @@ def _add_file(piles: Piles, entry: Entry, home: str) -> None:
         entry = replace(entry, problem=LINKED)
         found = Notebook(entry, entry.name, who.attempt, who, entry.path)
         _pile(piles, who).notebooks.append(found)
+    elif who.receipt:
+        _pile(piles, who)
     elif who.from_platform or is_work(entry.name) or _tells_of_work(entry.name):
         pile = _pile(piles, who)
         where = entry.path if is_zip(entry.name) else entry.path[:-1]

@@ -21,7 +21,8 @@ class Who:
     """What a name in SUBMISSIONS says. file: the part that the student chose, "" of a folder.
 
     number: the platform's, where there is one: it tells students of one name apart. of_assignment:
-    it does so in one assignment only, and is another one in the next.
+    it does so in one assignment only, and is another one in the next. receipt: the platform wrote
+    the file.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Who:
     from_platform: bool = False
     text_only: bool = False
     of_assignment: bool = False
+    receipt: bool = False
 
 
 # ---------------------------------------------------------------- what a name says
@@ -51,15 +53,28 @@ _MOODLE = re.compile(
     r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<file>.*))?",
     re.DOTALL,
 )
+_BRIGHTSPACE = re.compile(
+    r"(?P<number>\d+)-\d+ - (?P<name>.+?) - (?P<time>(?:(?! - ).)*\b20\d\d\b(?:(?! - ).)*)"
+    r"(?: - (?P<file>.+))?",
+    re.DOTALL,
+)
+_BLACKBOARD = re.compile(
+    r".+_(?P<name>[^_]+)_attempt_(?P<time>20\d\d(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)", re.DOTALL
+)
 _ATTEMPT = re.compile(r"(.*[^-])-([1-9]\d{0,2})", re.DOTALL)
 
 
 def is_from_platform(name: str) -> bool:
-    return bool(_who_by_canvas(name) or _who_by_moodle(name))
+    return _who_by_platform(name) is not None
 
 
 def who_of_folder(name: str) -> Who:
-    return _who_by_moodle(name) or Who(name)
+    return _who_by_moodle(name) or _who_by_brightspace(name) or Who(name)
+
+
+def _who_by_platform(name: str) -> Who | None:
+    readers = (_who_by_brightspace, _who_by_blackboard, _who_by_canvas, _who_by_moodle)
+    return next((who for reader in readers if (who := reader(name))), None)
 
 
 def _who_by_canvas(name: str) -> Who | None:
@@ -97,9 +112,45 @@ def _who_by_moodle(name: str) -> Who | None:
     return Who(said["name"], said["number"], said["file"] or "", 0, ids, True, only_text, True)
 
 
+def _who_by_brightspace(name: str) -> Who | None:
+    """`12346-67890 - Ada Lovelace - Oct 3, 2025 1131 AM`, and ` - file` where all lie flat."""
+    said = _BRIGHTSPACE.fullmatch(name)
+    if not said:
+        return None
+    ids = {"name": printable(said["name"])}
+    attempt = _minute(said["time"])
+    return Who(said["name"], said["number"], said["file"] or "", attempt, ids, True)
+
+
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def _minute(text: str) -> int:
+    """A time such as `Oct 3, 2025 1131 AM` as a number that grows with it, 0 if it is none."""
+    said = re.fullmatch(
+        r"([A-Z][a-z]{2})[a-z]* (\d{1,2}), (20\d\d) (\d{1,2}):?(\d\d) ?([AP])M", text.strip()
+    )
+    month = _MONTHS.index(said[1]) if said and said[1] in _MONTHS else -1
+    if month < 0:
+        return 0
+    day, year, hour, minute = map(int, said.group(2, 3, 4, 5))
+    hour = hour % 12 + 12 * (said[6] == "P")
+    return (((year * 12 + month) * 31 + day) * 24 + hour) * 60 + minute
+
+
+def _who_by_blackboard(name: str) -> Who | None:
+    """`Title_user_attempt_2025-10-03-12-00-00_file`; without a file it is Blackboard's receipt."""
+    said = _BLACKBOARD.fullmatch(name)
+    if not said:
+        return None
+    attempt = int(said["time"].replace("-", ""))
+    file, ids = said["file"] or "", {"name": printable(said["name"])}
+    return Who(said["name"], "", file, attempt, ids, True, receipt=not file)
+
+
 def who_of_file(name: str, home: str) -> Who:
     """Whose a file is that lies beside those of others. home: the name of where they lie."""
-    if who := _who_by_canvas(name) or _who_by_moodle(name):
+    if who := _who_by_platform(name):
         return who
     stem = stem_of(name) if is_notebook(name) else os.path.splitext(name)[0]
     for lesson in exercises.LESSONS:
