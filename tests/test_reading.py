@@ -327,6 +327,14 @@ def test_moodles_assignments_in_one_folder_are_noticed(tmp_path):
     assert len(doubts) == 1 and doubts[0].startswith("Ada: the numbers 11, 31 are")
 
 
+def test_moodles_teams(tmp_path):
+    put_moodle(tmp_path, FIRST, n11="Team A-Ada Roe", n12="Anne-Marie Ng", n13="Default group-Cy")
+    put_moodle(tmp_path, FIRST, n14="Rockets-Dee", n15="Gruppe 2-Ann-Eve Å", n16="Team-")
+    got = read(tmp_path)
+    names = ["Ada Roe", "Ann-Eve Å", "Anne-Marie Ng", "Cy", "Rockets-Dee", "Team-"]
+    assert [s.student for s in got] == [s.ids["name"] for s in got] == names
+
+
 def check_attempts(tmp_path: Path, files: dict[str, dict | bytes]) -> list[Submission]:
     """In a folder and in a zip: Ada's and Jo's, of Jo's the second. What is written later lies."""
     for number, (name, content) in enumerate(files.items()):
@@ -371,6 +379,10 @@ def test_blackboard(tmp_path):
 def test_one_notebook(tmp_path):
     assert said(read(put(tmp_path / "ann.ipynb"))) == [("ann", FIRST)]
     mine = put(tmp_path / "cleo" / "01_batch_norm_by_hand.ipynb")
+    assert said(read(mine)) == [("cleo", FIRST)]
+    mine = put(tmp_path / "00123456" / "01_batch_norm_by_hand.ipynb")
+    assert said(read(mine)) == [("00123456", FIRST)]
+    mine = put(tmp_path / "cleo" / "final version" / "notebooks" / "01_batch_norm_by_hand.ipynb")
     assert said(read(mine)) == [("cleo", FIRST)]
     assert said(read(put(tmp_path / "saved by a browser.ipynb.txt"))) == [
         ("saved by a browser", FIRST)

@@ -4,6 +4,7 @@ reading    a folder or zip of hostile files -> submissions
   listing    what lies there, in a pile for each student
   levels     at which level of folders the students are
   students   whose it is, by the names of files and folders
+  names      which of their words say who somebody is
   places     a file of a folder or zip, opened with care
   notebooks  the bytes of a notebook -> its code cells and its lesson
 program    a submission's cells -> what is run of them

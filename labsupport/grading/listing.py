@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from labsupport.grading.levels import Tree, are_below, is_of_platform
+from labsupport.grading.names import is_of_files
 from labsupport.grading.notebooks import is_notebook, lesson_in_name
 from labsupport.grading.places import (
     BROKEN_ZIP,
@@ -304,7 +305,9 @@ def _namesakes(several: list[Piles]) -> dict[str, bool]:
 def _level_of_notebook(root: str) -> Level:
     known = os.stat(root)
     entry = Entry((os.path.basename(root),), Place(root), known.st_size, known.st_mtime)
-    return Level(os.path.basename(os.path.dirname(root)), files=[entry])
+    above = Path(root).parents
+    homes = [folder.name for folder in above if not is_of_files(folder.name)]  # not "notebooks"
+    return Level(homes[0] or above[0].name, files=[entry])
 
 
 def _level_of_folder(root: str, start: tuple[str, ...] = ()) -> Level:

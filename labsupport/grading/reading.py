@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labsupport.grading import blanks
-from labsupport.grading.levels import who_in
 from labsupport.grading.listing import CannotRead, Notebook, Pile, Piles, first_of, piles_in
+from labsupport.grading.names import who_in
 from labsupport.grading.notebooks import lesson_in_name, read
 from labsupport.grading.places import Place, Unreadable, bytes_of, printable
 from labsupport.grading.records import Submission

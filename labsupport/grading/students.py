@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from labsupport import exercises
+from labsupport.grading.names import is_of_a_group
 from labsupport.grading.notebooks import is_notebook, stem_of, without_copy
 from labsupport.grading.places import printable
 
@@ -107,9 +108,11 @@ def _who_by_moodle(name: str) -> Who | None:
     said = _MOODLE.match(name)
     if not said:
         return None
-    ids = {"moodle_participant": said["number"], "name": printable(said["name"])}
+    team, _, member = said["name"].partition("-")
+    name = member if member.strip() and is_of_a_group(team) else said["name"]  # "Team A-Ada"
+    ids = {"moodle_participant": said["number"], "name": printable(name)}
     only_text = not said["kind"].startswith("file")
-    return Who(said["name"], said["number"], said["file"] or "", 0, ids, True, only_text, True)
+    return Who(name, said["number"], said["file"] or "", 0, ids, True, only_text, True)
 
 
 def _who_by_brightspace(name: str) -> Who | None:
