@@ -483,7 +483,10 @@ BOTH_OF = [("Ada", ONE), ("Bob", ONE), ("Bob", EIGHT)]
          [("Ada_1", ONE), ("Bob_2", ONE)]),
         ([f"lesson-01-submissions/lesson-01-{who}/{name}"
           for who in ("ada", "bob") for name in ("README.md", f"notebooks/{ONE}.ipynb")],
-         [("lesson-01-ada", ONE), ("lesson-01-bob", ONE)]),
+         [("ada", ONE), ("bob", ONE)]),
+        ([f"lesson-{n[:2]}-submissions/lesson-{n[:2]}-{who}/{n}.ipynb"
+          for who, n in [("Ada", ONE), ("Bob", ONE), ("Bob", EIGHT), ("Cy", EIGHT)]],
+         [*BOTH_OF, ("Cy", EIGHT)]),
         ([f"Lesson 1/Ada - {ONE}.ipynb", f"Lesson 1/{ONE} - Bob.ipynb", f"Lesson 1/{ONE}.ipynb"],
          [("Ada", ONE), ("Bob", ONE), ("Lesson 1", ONE)]),
     ],

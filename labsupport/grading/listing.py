@@ -176,10 +176,11 @@ class Room:
 class Level:
     """What lies side by side in one folder or zip: of students, or of what holds them.
 
-    home: whose a file is that does not say it.
+    home: whose a file is that does not say it. name: of the folder or zip.
     """
 
     home: str
+    name: str
     rooms: list[Room] = field(default_factory=list)
     files: list[Entry] = field(default_factory=list)
 
@@ -228,8 +229,11 @@ def _opened(room: Room) -> Level | None:
 
 def _piles_of(level: Level) -> Piles:
     piles: Piles = {}
+    lesson = level.name.removesuffix("submissions")  # GitHub's "hw1-submissions/hw1-ada"
+    of_github = lesson != level.name and lesson.endswith("-")
     for room in level.rooms:
-        who = who_of_folder(room.name)
+        name = room.name.removeprefix(lesson) if of_github else room.name
+        who = who_of_folder(name or room.name)
         pile = _pile(piles, who)
         pile.remarks += room.remarks
         for entry, below in room.entries[:MAX_ENTRIES]:
@@ -307,14 +311,15 @@ def _level_of_notebook(root: str) -> Level:
     entry = Entry((os.path.basename(root),), Place(root), known.st_size, known.st_mtime)
     above = Path(root).parents
     homes = [folder.name for folder in above if not is_of_files(folder.name)]  # not "notebooks"
-    return Level(homes[0] or above[0].name, files=[entry])
+    return Level(homes[0] or above[0].name, above[0].name, files=[entry])
 
 
 def _level_of_folder(root: str, start: tuple[str, ...] = ()) -> Level:
     """start: a folder of it that holds what several handed in."""
     base = _base(root, start)
     folder = os.path.join(root, *base)
-    level = Level(os.path.basename(root) if not start else base[-1])
+    top = os.path.basename(root)
+    level = Level(base[-1] if start else top, base[-1] if base else top)
     for name in sorted(name for name in os.listdir(folder) if _is_looked_at(folder, name)):
         parts, path = (*base, name), os.path.join(folder, name)
         try:
@@ -357,7 +362,7 @@ def _level_of_zip(root: str, shown: tuple[str, ...] = ()) -> Level:
 def _level_of_entries(home: str, entries: list[tuple[Entry, tuple[str, ...]]]) -> Level:
     """entries: members of a zip, with the path from here."""
     folders: dict[str, list[tuple[Entry, tuple[str, ...]]]] = {}
-    level = Level(home)
+    level = Level(home, home)
     for entry, below in entries:
         if len(below) > 1:
             folders.setdefault(below[0], []).append((entry, below[1:]))
@@ -371,7 +376,7 @@ def _level_of_entries(home: str, entries: list[tuple[Entry, tuple[str, ...]]]) -
 def _room_of_zip(entry: Entry) -> Room:
     """A zip that lies where students' folders may lie. It has no entries if it cannot be read."""
     home = os.path.splitext(entry.name)[0]
-    room = Room(entry.name, [], partial(Level, home), file=entry)
+    room = Room(entry.name, [], partial(Level, home, home), file=entry)
     try:
         if entry.problem:
             return room

@@ -161,7 +161,9 @@ def _doubt(notebooks: list[Notebook]) -> tuple[str, str] | None:
         return None
     homes = sorted({"/".join(notebook.home) for notebook in notebooks})
     if len(homes) > 1:
-        return " and ".join(homes), "give those different names"
+        apart = any(notebook.who.of_assignment for notebook in notebooks)
+        todo = "grade each assignment by itself" if apart else "give those different names"
+        return " and ".join(homes), todo
     if sum(notebook.unsaid for notebook in notebooks) > 1:
         return homes[0], "put their names into the names of the files"
     own = set().union(*(who_in(part) for n in notebooks for part in (n.who.name, *n.home)))
