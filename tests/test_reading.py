@@ -555,6 +555,15 @@ def test_nobodys_work_is_left_out_silently(tmp_path, files, where, todo):
         assert doubt.startswith(where) and FIRST in doubt and doubt.endswith(f"{todo}.")
 
 
+def test_a_blank_notebook_that_is_left_out_is_nobodys_work(tmp_path):
+    put(tmp_path / "Ann" / "mine" / "01.ipynb")
+    blank = (PROJECT / "notebooks" / f"{FIRST}.ipynb").read_bytes()
+    put(tmp_path / "Ann" / "Downloads of Ann" / "01.ipynb", blank)
+    put(tmp_path / "Bob" / "01.ipynb")
+    put(tmp_path / "Bob" / "Euler" / "01.ipynb", blank)
+    assert [item.doubts for item in reading.find(tmp_path)] == [(), ()]
+
+
 def test_who_has_no_work_is_not_lost_below(tmp_path):
     for name in ("Ada", "Bob"):
         put(tmp_path / "week1" / name / "01.ipynb")

@@ -135,7 +135,8 @@ def _choose(key: str, pile: Pile) -> list[Found]:
         lesson, worth = (submission.lesson, _worth(submission)) if submission else ("", 0)
         order = (worth, notebook.attempt, entry.time, entry.path, source)
         groups.setdefault(lesson, []).append((order, item))
-        by_lesson[lesson].append(notebook)
+        if worth != 1:  # nobody's work is lost with a blank one
+            by_lesson[lesson].append(notebook)
     found = [item for lesson, items in groups.items() for item in _latest(lesson, items)]
     remarks, doubts = (*remarks, *found[0].remarks), (*pile.doubts, *_doubts(key, by_lesson))
     return [replace(found[0], remarks=remarks, doubts=doubts), *found[1:]]
