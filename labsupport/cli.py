@@ -66,8 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     grade = commands.add_parser(
         "grade",
         help="grade submissions",
-        description="Grade a folder per student, a flat folder or zip from Canvas or Moodle, or "
-        "one notebook. Interrupt it at any moment: the same command goes on where it was.",
+        description="Grade a folder per student, a flat folder or zip from Canvas, Moodle, "
+        "Brightspace or Blackboard, several of those, or one notebook. Interrupt it at any moment: "
+        "the same command goes on where it was.",
         epilog="exit codes: 0 every submission has a verdict; 1 nothing was graded (the sentence "
         "says why); 2 wrong usage; 3 students' code cannot be kept apart on this machine; 130 "
         "stopped with Ctrl-C.",

@@ -161,7 +161,7 @@ class Room:
             if not (_may_hold_work(entry.name) or any(map(is_from_platform, below))):
                 continue
             inner = tree
-            for part in below[:-1]:
+            for part in below[:-1][: 2 * MAX_LEVELS]:  # a zip may claim thousands
                 if inner.get(part) is None:
                     inner[part] = {}
                 inner = inner[part]
