@@ -529,6 +529,22 @@ def test_exports_may_lie_in_folders(tmp_path):
     check_canvas(read(tmp_path / "all"))
 
 
+def test_a_students_folder_beside_those_of_weeks(tmp_path):
+    for name in ("week1/Ada", "week1/Bob", "week2/Ada", "week2/Cy", "Zoe"):
+        put(tmp_path / name / "01.ipynb", notebook(lesson=SECOND if "2" in name else FIRST))
+    assert said(read(tmp_path)) == [
+        ("Ada", FIRST), ("Ada", SECOND), ("Bob", FIRST), ("Cy", SECOND), ("Zoe", FIRST)
+    ]  # fmt: skip
+
+
+def test_exports_of_one_student(tmp_path):
+    put(tmp_path / "one" / "11-99 - Ada - Oct 3, 2025 1131 AM" / "01.ipynb")
+    put(
+        tmp_path / "two" / "11-88 - Ada - Oct 9, 2025 1131 AM" / "01.ipynb", notebook(lesson=SECOND)
+    )
+    assert said(read(tmp_path)) == [("Ada", FIRST), ("Ada", SECOND)]
+
+
 @pytest.mark.parametrize(
     ("files", "where", "todo"),
     [

@@ -21,30 +21,40 @@ Tree = Mapping[str, "Tree | None"]
 # ---------------------------------------------------------------- what a folder is
 
 
-def are_below(rooms: Sequence[tuple[str, Tree]]) -> bool:
-    """Whether the students are not these folders and zips, but what is in them.
+def not_students(rooms: Sequence[tuple[str, Tree]]) -> list[bool]:
+    """Which of these folders and zips are no students', but hold those of several.
 
-    rooms: those of one level, with their names, and the work in them. One of a platform's names is
-    a student's, so all are. A student may hand in something that looks like a class: what most of
-    them are counts, and one that can only be a student's speaks against it.
+    rooms: those of one level, with their names, and the work in them. It is all of them with work,
+    or none: a student may hand in something that looks like a class, so what most of them are
+    counts, and one that can only be a student's speaks against it. But a lesson's or a week's
+    folder that holds several is no student beside any other. One of a platform's names is a
+    student's, so all are.
     """
-    rooms = [(name, tree) for name, tree in rooms if tree]
-    if any(is_from_platform(name) for name, _tree in rooms):
-        return False
-    inner = [_branch(tree) for _name, tree in rooms]
+    if any(is_from_platform(name) for name, tree in rooms if tree):
+        return [False] * len(rooms)
+    inner = [_branch(tree or {}) for _name, tree in rooms]
     seen = Counter(child for _passed, tree in inner for child in tree)
-    said = [
+    several = [
         _holds_several(tree, {c for c in tree if seen[c] > 1} if who_in(name) else set())
-        or is_of_a_lesson(name)
-        and _names_some(passed, tree)
-        for (name, _), (passed, tree) in zip(rooms, inner, strict=True)
+        for (name, _), (_, tree) in zip(rooms, inner, strict=True)
     ]
-    for (name, _), (passed, tree), held in zip(rooms, inner, said, strict=True):
-        if not held and _is_of_one(name, passed, tree):
-            return False
-    if not any(who_in(name) for name, _tree in rooms):
-        return any(said)
-    return 2 * sum(map(bool, said)) > len(rooms)
+    said = [
+        held or is_of_a_lesson(name) and _names_some(*found)
+        for (name, _), found, held in zip(rooms, inner, several, strict=True)
+    ]
+    work = [
+        (name, found, held)
+        for (name, tree), found, held in zip(rooms, inner, said, strict=True)
+        if tree
+    ]
+    nobodies = not any(who_in(name) for name, _found, _held in work)
+    most = 2 * sum(held for _name, _found, held in work) > (0 if nobodies else len(work))
+    if most and not any(not held and _is_of_one(name, *found) for name, found, held in work):
+        return [bool(tree) for _name, tree in rooms]
+    return [
+        held and is_of_a_lesson(name) and any(map(str.isalpha, name.lower().removesuffix(".zip")))
+        for (name, _), held in zip(rooms, several, strict=True)
+    ]
 
 
 def _is_of_one(name: str, passed: list[str], tree: Tree) -> bool:
@@ -60,7 +70,7 @@ def _branch(tree: Tree) -> tuple[list[str], Tree]:
     passed: list[str] = []
     while len(tree) == 1 and len(passed) < 50:
         ((name, inside),) = tree.items()
-        if not inside:
+        if not inside or is_from_platform(name):
             break
         passed.append(name)
         tree = inside
@@ -77,7 +87,7 @@ def _holds_several(tree: Tree, common: set[str]) -> bool:
 
     common: names that others of the level have in them too, so nobody's.
     """
-    if is_of_platform(set(tree)):
+    if tree and is_of_platform(set(tree)):
         return True
     whose: dict[str, set[frozenset[str]]] = defaultdict(set)
     for name, inside in tree.items():

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from labsupport.grading.levels import Tree, are_below, is_of_platform
+from labsupport.grading.levels import Tree, is_of_platform, not_students
 from labsupport.grading.names import is_of_files
 from labsupport.grading.notebooks import is_notebook, lesson_in_name
 from labsupport.grading.places import (
@@ -202,11 +202,12 @@ def _students_levels(level: Level) -> list[Level]:
         ]
         rooms = [(level, room) for level in levels for room in level.rooms]
         trees = [(level, room, room.tree()) for level, room in [*rooms, *zips]]
-        if not are_below([(room.name, tree) for _level, room, tree in trees]):
+        several = not_students([(room.name, tree) for _level, room, tree in trees])
+        if not any(several):
             break
         inner = []
-        for level, room, tree in trees:
-            below = _opened(room) if tree else None
+        for (level, room, _tree), is_opened in zip(trees, several, strict=True):
+            below = _opened(room) if is_opened else None
             if below is None:
                 continue
             inner.append(below)

@@ -20,14 +20,15 @@ _TIMES = _known("""
     week weeks woche kw semaine semana lesson lessons lektion leccion leçon lab labs hw homework
     homeworks hausaufgabe hausaufgaben sheet blatt übung übungen uebung uebungen ubung übungsblatt
     exercise exercises assignment assignments aufgabe aufgaben unit session day ps problem problems
-    set module modul chapter kapitel part teil tp td tarea devoir quiz exam
+    set module modul chapter kapitel part teil tp td tarea devoir quiz exam monday tuesday wednesday
+    thursday friday saturday sunday montag dienstag mittwoch donnerstag freitag samstag sonntag
 """)
 #: Of what holds several students, or a group of them.
 _GROUPS = _known("""
-    group groups gruppe gruppen groupe grupo team teams section sections class classes klasse course
-    courses kurs kurse tutorial tutorium cohort year jahrgang semester ws ss spring summer fall
-    autumn winter students studierende submissions submitted abgaben export exports default download
-    downloads uploads handins all alle everyone
+    group groups gruppe gruppen groupe grupo team teams section sections sec class classes klasse
+    course courses kurs kurse tutorial tutorium cohort year jahrgang semester ws ss spring summer
+    fall autumn winter students studierende submissions submitted abgaben export exports default
+    download downloads uploads handins all alle everyone
 """)
 #: Of one's own copies, and of what holds files.
 _OWN = _known("""
