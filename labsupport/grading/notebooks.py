@@ -51,9 +51,11 @@ def _parse(data: bytes) -> tuple[dict[str, Any], list[str]]:
     try:
         notebook = json.loads(text, parse_int=_small_int, strict=False)
     except json.JSONDecodeError as error:
+        lines = text.count("\n") + 1
         raise Unreadable(
             f"The file is not a whole notebook: its JSON breaks off or goes wrong in line "
-            f"{error.lineno}, column {error.colno} of {text.count(chr(10)) + 1} lines."
+            f"{error.lineno}, column {error.colno}"
+            + (f"; it has {lines} lines." if lines > 1 else ".")
         ) from None
     except RecursionError:
         raise Unreadable("Its JSON is nested far too deeply for a notebook.") from None
