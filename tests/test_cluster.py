@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -77,3 +79,28 @@ def test_no_scheduler_is_one_sentence(tmp_path):
             runner.grade(folder, tmp_path / "grades", scheduler="tcp://127.0.0.1:9")
     finally:
         cluster.CONNECT_SECONDS = before
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "tcp://x", "foo://x:1", "x:port", "x:70000", "::1", "tcp://:8786"]
+)
+def test_what_is_no_address_is_one_sentence_at_once(address, tmp_path):
+    line = (*(sys.executable, "-m", "labsupport.cli", "grade", ROOT / "solutions"), "-o")
+    grades = tmp_path / "grades"
+    ended = subprocess.run(
+        [*line, grades, "--scheduler", address],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=15,
+    )
+    assert ended.returncode == 1 and ended.stdout == "" and not grades.exists()
+    assert ended.stderr == (
+        f"{address} is no address of a Dask scheduler: it needs a host and a port, for instance "
+        "tcp://10.0.0.5:8786.\n"
+    )
+
+
+def test_an_address_that_dask_knows_is_one():
+    for address in ("x:1", "tcp://127.0.0.1:9", "tls://host.example:8786", "[::1]:8786"):
+        cluster.look_at(address)

@@ -25,6 +25,23 @@ class NoCluster(Exception):
     """The cluster cannot be used; one sentence."""
 
 
+def look_at(address: str) -> None:
+    """Raises NoCluster if this is no address: Dask's client would hang on it."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.comm.registry import backends
+
+    try:
+        kind, place = parse_address(address)
+        host, port = parse_host_port(place)
+    except ValueError:
+        kind, host, port = "", "", 0
+    if kind not in set(backends) - {"inproc"} or not host or not 0 < port < 65_536:
+        raise NoCluster(
+            f"{address} is no address of a Dask scheduler: it needs a host and a port, for "
+            "instance tcp://10.0.0.5:8786."
+        )
+
+
 def grade_on(address: str, work: Iterable[runner.Work]) -> Iterator[Result]:
     """Results as they come from the workers of the scheduler at `address`. Raises NoCluster."""
     from distributed import Client, as_completed

@@ -261,13 +261,17 @@ def grade(
     seed: of the hidden cases; by default the one this folder was graded with before, or a new one.
     scheduler: address of a Dask scheduler, to grade on its workers. bar: makes a progress bar, as
     `tqdm.tqdm` does. Raises `reading.CannotRead`, `sandbox.CannotIsolate`, `keymaker.NoKey`,
-    `gradebook.Locked`, Interrupted; each says what to do.
+    `gradebook.Locked`, `cluster.NoCluster`, Interrupted; each says what to do.
     """
     limits = limits or sandbox.Limits()
     if path.resolve() == grades.resolve():
         raise reading.CannotRead(f"{grades} holds the submissions: name another folder with -o.")
     if grades.exists() and not grades.is_dir():
         raise reading.CannotRead(f"{grades} is not a folder: name another with -o.")
+    if scheduler:
+        from labsupport.grading import cluster  # not for every lane
+
+        cluster.look_at(scheduler)
     found = reading.find(path)
     with contextlib.ExitStack() as stack:
         grades.mkdir(parents=True, exist_ok=True)
