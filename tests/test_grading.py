@@ -294,6 +294,24 @@ def left_over() -> list[str]:
     ]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="here files have no such rights")
+def test_what_is_for_the_grader_alone_is_the_owners_only(tmp_path):
+    hand_in(tmp_path / "submissions", "ann")
+    grades = tmp_path / "grades"
+    (grades / ".keys").mkdir(parents=True)
+    (grades / ".keys").chmod(0o755)
+    (grades / "grading.part").write_text("")  # of a run that was killed
+    before = os.umask(0o022)
+    try:
+        done = command("grade", tmp_path / "submissions", "-o", grades, "--seed", 1)
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    for name in ("grading.json", "verdicts.jsonl", "gradebook.db", ".keys"):
+        assert (grades / name).stat().st_mode & 0o077 == 0, name
+    assert (grades / "class.html").stat().st_mode & 0o777 == 0o644
+
+
 def test_half_a_line_is_passed_over(tmp_path, a_class):
     grades = tmp_path / "grades"
     runner.grade(a_class, grades, seed=1)

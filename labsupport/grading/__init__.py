@@ -24,6 +24,7 @@ fresh      cases for a class, drawn from its seed, and where its keys are kept
 keymaker   the key of a lesson for a class, made by running the solved one
 runner     all submissions on all cores; nothing finished is lost
 gradebook  the stored verdicts
+  private  files for whoever grades alone
 reports    what the student, the instructor and other systems read
   paper    what the reports share: safe text, names of files, pages
   tables   for a spreadsheet, Canvas, Moodle

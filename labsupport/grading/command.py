@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from labsupport.grading import (
     runner,
     sandbox,
 )
+from labsupport.grading.private import put_private
 
 CANNOT_ISOLATE = 3
 
@@ -130,10 +130,7 @@ def _write_reports(grades: Path, results, facts) -> None:
 
 def _store_facts(grades: Path, facts: dict) -> None:
     """Beside the seed, what the reports say of the run."""
-    file = grades / "grading.json"
-    partial = file.with_suffix(".part")
-    partial.write_text(json.dumps(facts) + "\n", encoding="utf-8")
-    os.replace(partial, file)
+    put_private(grades / "grading.json", json.dumps(facts).encode() + b"\n")
 
 
 def _stored_facts(grades: Path) -> dict:

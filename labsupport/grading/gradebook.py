@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
 from labsupport.grading import locks
+from labsupport.grading.private import open_private, put_private
 from labsupport.grading.records import PartResult, Result, from_json, to_json
 
 
@@ -46,7 +46,7 @@ class Gradebook:
         It is with the system when this returns, so a kill loses nothing. Raises OSError where there
         is no room; what was written of it is passed over.
         """
-        with open(self.path, "ab", buffering=0) as file:
+        with open_private(self.path, "ab", buffering=0) as file:
             left = memoryview(b"\n" + _line(result))
             while left:
                 left = left[file.write(left) :]
@@ -86,13 +86,7 @@ class Gradebook:
         Of several on one submission the last stays, as in `load`.
         """
         kept = {_place(result): result for result in results}
-        partial = self.path.with_suffix(".part")
-        with open(partial, "wb") as file:
-            for place in sorted(kept):
-                file.write(_line(kept[place]))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self.path)
+        put_private(self.path, b"".join(_line(kept[place]) for place in sorted(kept)))
 
 
 def _place(result: Result) -> tuple[str, str, str]:

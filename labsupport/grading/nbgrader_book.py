@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labsupport.grading.paper import one_line, safe_names
+from labsupport.grading.private import open_private
 from labsupport.grading.records import ExerciseResult, Result
 
 Students = Mapping[str, Sequence[Result]]
@@ -36,13 +37,14 @@ def write(path: Path, students: Students, lessons: Lessons) -> list[str]:
 
 
 def _make(path: Path, students: Students, lessons: Lessons) -> list[str]:
-    """A new gradebook, there as a whole or not at all."""
+    """A new gradebook, its owner's only; there as a whole or not at all."""
     partial = path.with_name(f".{path.name}.part")
     # SQLite would play what a killed run left in the journal into the new file.
     left = [partial, partial.with_name(f"{partial.name}-journal")]
     try:
         for file in left:
             file.unlink(missing_ok=True)
+        open_private(partial, "xb").close()  # SQLite takes it for an empty database
         kept = _bring_up_to_date(partial, students, lessons)
         os.replace(partial, path)
         return kept

@@ -27,6 +27,7 @@ from typing import Any
 from labsupport import exercises, keys
 from labsupport.grading import fresh, keymaker, reading, sandbox, trial
 from labsupport.grading.gradebook import Gradebook
+from labsupport.grading.private import make_private, put_private
 from labsupport.grading.program import NoBlank, program_of
 from labsupport.grading.records import Result, Submission
 from labsupport.grading.stacks import kind_of
@@ -303,6 +304,8 @@ def grade(
             say(remark)
         todo.sort(key=lambda pair: (kind_of(pair[1]), pair[1]))
         store = grades / ".keys"
+        if todo:
+            make_private(store)
         if lanes:
             lanes.open(len(todo))
         mode = sandbox.best_mode(trust)  # while the lanes import what they need
@@ -378,9 +381,7 @@ def _seed(grades: Path, wanted: int | None, known: list[int]) -> int:
     if seed is None:
         seed = secrets.randbelow(10**9)
     if seed != stored:
-        partial = file.with_suffix(".part")
-        partial.write_text(json.dumps({"seed": seed}) + "\n", encoding="utf-8")
-        os.replace(partial, file)
+        put_private(file, json.dumps({"seed": seed}).encode() + b"\n")
     return seed
 
 
