@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,25 @@ def write(path: Path, results) -> list[str]:
 
 
 def points(results) -> dict:
+    """What `marks` finds: nothing given by a machine where nothing was graded."""
     return {
-        (r.student, r.lesson, f"check-{e.id}"): (e.points, e.points, e.max_points)
+        (r.student, r.lesson, f"check-{e.id}"): (
+            e.points if r.status == "graded" else None,
+            e.points,
+            e.max_points,
+        )
         for r in results
         for e in r.exercises
     }
+
+
+def needs(path: Path) -> set[tuple[str, str, str]]:
+    """Which cells need a manual grade, as nbgrader has it."""
+    from nbgrader.api import Grade, Gradebook
+
+    with Gradebook(f"sqlite:///{path}") as book:
+        grades = book.db.query(Grade).filter(Grade.needs_manual_grade)
+        return {(g.student.id, g.assignment.name, g.name) for g in grades}
 
 
 def killed(path: Path, results) -> None:
@@ -53,12 +68,51 @@ def killed(path: Path, results) -> None:
     )
 
 
-def test_what_is_refused_gets_zero_in_every_cell(tmp_path):
-    refused = [r for r in a_class() if r.status == "refused"]
-    assert write(tmp_path / "gradebook.db", refused) == []
-    there = marks(tmp_path / "gradebook.db")
-    assert there == points(refused) and there
-    assert all(given == score == 0 < most for given, score, most in there.values())
+def test_what_is_refused_needs_a_grade_by_hand_in_every_cell(tmp_path):
+    path = tmp_path / "gradebook.db"
+    results = a_class()
+    refused = [r for r in results if r.status == "refused"]
+    assert write(path, results) == [] and marks(path) == points(results)
+    assert needs(path) == set(points(refused)) and refused
+    graded = [replace(r, status="graded") for r in refused]  # handed in again
+    assert write(path, [*results, *graded]) == [] and needs(path) == set()
+
+
+def test_a_score_by_hand_needs_a_look_when_the_verdict_is_another_one(tmp_path):
+    """As nbgrader's own autograding has it."""
+    from nbgrader.api import Gradebook
+
+    path = tmp_path / "gradebook.db"
+    one = next(r for r in BEFORE if r.status == "graded" and not r.exercises[0].points)
+    first = one.exercises[0]
+    place = (one.student, one.lesson, f"check-{first.id}")
+
+    def by_hand(needs_manual_grade: bool) -> None:
+        """As formgrader does it."""
+        with Gradebook(f"sqlite:///{path}") as book:
+            grade = book.find_grade(place[2], one.lesson, one.lesson, one.student)
+            grade.manual_score, grade.extra_credit = 4, 1
+            grade.needs_manual_grade = needs_manual_grade
+            book.db.commit()
+
+    write(path, [one])
+    by_hand(False)
+    assert write(path, [one]) == [] and needs(path) == set()
+    parts = tuple(replace(p, points=p.max_points, outcome="right") for p in first.parts)
+    again = replace(one, exercises=(replace(first, parts=parts), *one.exercises[1:]))
+    (said,) = write(path, [again])
+    assert said.startswith("gradebook.db keeps scores") and one.student in said
+    assert marks(path)[place] == (first.max_points, 5, first.max_points)
+    assert write(path, [again]) == [] and needs(path) == {place}
+    by_hand(False)
+    other = tuple(
+        replace(p, outcome="mistake", points=p.max_points, mistake="m", mistake_name="Other.")
+        for p in first.parts
+    )
+    said = write(path, [replace(one, exercises=(replace(first, parts=other), *one.exercises[1:]))])
+    assert said and needs(path) == {place}  # as many points, and something else is wrong
+    by_hand(False)
+    assert write(path, [replace(one, status="refused")]) and place in needs(path)
 
 
 @pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "a b", "ü", "a&b=c", "file"])

@@ -744,7 +744,11 @@ def test_nbgrader_has_every_score_and_a_rerun_changes_nothing(tmp_path):
     write(tmp_path, results)
     before = marks(tmp_path / "gradebook.db")
     assert before == {
-        (r.student, r.lesson, f"check-{e.id}"): (e.points, e.points, e.max_points)
+        (r.student, r.lesson, f"check-{e.id}"): (
+            e.points if r.status == "graded" else None,
+            e.points,
+            e.max_points,
+        )
         for r in results
         for e in r.exercises
     }
@@ -761,7 +765,8 @@ def test_nbgrader_has_every_score_and_a_rerun_changes_nothing(tmp_path):
             assert book.average_assignment_score(lesson) == pytest.approx(average)
             for one in book.submission_dicts(lesson):
                 mine = next(r for r in own if r.student == one["student"])
-                assert one["score"] == mine.points and not one["needs_manual_grade"]
+                assert one["score"] == mine.points
+                assert one["needs_manual_grade"] == (mine.status == "refused")
         names = {c.name for c in book.find_notebook(LESSONS[0], LESSONS[0]).solution_cells}
         assert names == {e.id for e in exercises.of_lesson(LESSONS[0])}
 
@@ -779,8 +784,8 @@ def test_what_an_instructor_entered_in_nbgrader_stays(tmp_path):
         assert comment.auto_comment == "They mix up the axes. Which axis?"
         comment.manual_comment = "See me."
         book.db.commit()
-    (said,) = write(tmp_path, [result("ann")])
-    assert "bob" in said and "cy" not in said
+    overruled, said = write(tmp_path, [result("ann")])
+    assert "ann" in overruled and "bob" in said and "cy" not in said
     kept = marks(path)
     assert kept["ann", LESSONS[0], "check-bn-dense"] == (7, 6, 7)
     assert kept["bob", LESSONS[0], "check-bn-dense"] == (7, 8, 7)

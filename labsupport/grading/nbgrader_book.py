@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labsupport.grading.paper import one_line, safe_names
+from labsupport.grading.paper import name_list, one_line, safe_names
 from labsupport.grading.private import open_private
 from labsupport.grading.records import ExerciseResult, Result
 
@@ -24,19 +24,27 @@ def write(path: Path, students: Students, lessons: Lessons) -> list[str]:
 
     try:
         if path.exists():
-            kept = _bring_up_to_date(path, students, lessons)
+            kept, overruled = _bring_up_to_date(path, students, lessons)
         else:
-            kept = _make(path, students, lessons)
+            kept, overruled = _make(path, students, lessons)
     except SQLAlchemyError as error:
         reason = one_line(str(getattr(error, "orig", error)), 200)
         return [f"{path} was not written ({reason}): move it away, or close what has it open."]
+    said = []
+    if overruled:
+        said.append(
+            f"{path.name} keeps scores that were entered there by hand, though the verdict is "
+            f"another one now; they need a manual grade again: {name_list(overruled)}."
+        )
     if kept:
         names = ", ".join(kept[:20])
-        return [f"{path.name} keeps submissions that are gone, for what is entered there: {names}."]
-    return []
+        said.append(
+            f"{path.name} keeps submissions that are gone, for what is entered there: {names}."
+        )
+    return said
 
 
-def _make(path: Path, students: Students, lessons: Lessons) -> list[str]:
+def _make(path: Path, students: Students, lessons: Lessons) -> tuple[list[str], list[str]]:
     """A new gradebook, its owner's only; there as a whole or not at all."""
     partial = path.with_name(f".{path.name}.part")
     # SQLite would play what a killed run left in the journal into the new file.
@@ -53,15 +61,21 @@ def _make(path: Path, students: Students, lessons: Lessons) -> list[str]:
             file.unlink(missing_ok=True)
 
 
-def _bring_up_to_date(path: Path, students: Students, lessons: Lessons) -> list[str]:
-    """One transaction in the file itself, for a formgrader may have it open."""
+def _bring_up_to_date(
+    path: Path, students: Students, lessons: Lessons
+) -> tuple[list[str], list[str]]:
+    """One transaction in the file itself, for a formgrader may have it open.
+
+    Returns whose submissions are kept though they are gone, and whose scores by hand need a look.
+    """
     from nbgrader.api import Gradebook
     from sqlalchemy import URL
 
     url = URL.create("sqlite", database=str(path.resolve()))  # a folder may be called "a?b"
     _begin(url)
     with Gradebook(url) as book:
-        return _Writer(book, students, lessons).write()
+        writer = _Writer(book, students, lessons)
+        return writer.write(), writer.overruled
 
 
 def _begin(url) -> None:
@@ -90,6 +104,7 @@ class _Writer:
         self.book, self.db = book, book.db
         self.students, self.lessons = students, lessons
         self.ids = safe_names(students)
+        self.overruled: list[str] = []
         self.names = safe_names([*lessons, *(id for own in lessons.values() for id in own)])
 
     def write(self) -> list[str]:
@@ -154,8 +169,9 @@ class _Writer:
             if own is None:
                 own = api.SubmittedNotebook(notebook=notebook, assignment=there[id])
                 db.add(own)
-            marks = {self.names[e.id]: e for e in result.exercises}
-            self._marks(api, own, cells, marks)
+            graded = result.exercises if result.status == "graded" else ()
+            if self._marks(api, own, cells, {self.names[e.id]: e for e in graded}):
+                self.overruled.append(f"{one_line(id)} ({title})")
         gone = [submission for id, submission in there.items() if id not in wanted]
         return [one_line(s.student_id) for s in gone if not self._removed(s)]
 
@@ -181,24 +197,35 @@ class _Writer:
             cells[f"check-{id}"].cell_type = "code"
         return cells
 
-    def _marks(self, api, own, cells, exercises: Mapping[str, ExerciseResult]) -> None:
+    def _marks(self, api, own, cells, exercises: Mapping[str, ExerciseResult]) -> bool:
+        """Enter the verdict on each exercise; without one, it needs a grade by hand.
+
+        So does, as after nbgrader's own autograding, what has one by hand and another verdict now.
+        Returns whether there is any such.
+        """
         grades = {grade.cell_id: grade for grade in own.grades if grade.cell_id}
         comments = {comment.cell_id: comment for comment in own.comments if comment.cell_id}
+        overruled = False
         for name, cell in cells.items():
-            if isinstance(cell, api.GradeCell):
-                grade = grades.get(cell.id) if cell.id else None
-                if grade is None:
-                    grade = api.Grade(cell=cell, notebook=own)
-                    self.db.add(grade)
-                result = exercises.get(name.removeprefix("check-"))
-                grade.auto_score = float(result.points) if result else 0.0
-                grade.needs_manual_grade = False
-            else:
-                comment = comments.get(cell.id) if cell.id else None
-                if comment is None:
-                    comment = api.Comment(cell=cell, notebook=own)
-                    self.db.add(comment)
-                comment.auto_comment = _comment(exercises.get(name))
+            if not isinstance(cell, api.GradeCell):
+                continue
+            grade = grades.get(cell.id) if cell.id else None
+            if grade is None:
+                grade = api.Grade(cell=cell, notebook=own)
+                self.db.add(grade)
+            id = name.removeprefix("check-")
+            comment = comments.get(cells[id].id) if cells[id].id else None
+            if comment is None:
+                comment = api.Comment(cell=cells[id], notebook=own)
+                self.db.add(comment)
+            result = exercises.get(id)
+            verdict = (float(result.points), _comment(result)) if result else (None, None)
+            if grade.manual_score is None:
+                grade.needs_manual_grade = result is None
+            elif verdict != (grade.auto_score, comment.auto_comment):
+                grade.needs_manual_grade = overruled = True
+            grade.auto_score, comment.auto_comment = verdict
+        return overruled
 
     def _without(self, assignments) -> list[str]:
         """Take away assignments of lessons that nobody handed in any more."""
