@@ -139,6 +139,19 @@ def test_what_a_user_does_wrong_is_one_sentence(words, says, tmp_path):
     assert says in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("what", ["empty folders", "no notebooks"])
+def test_a_class_of_which_nobody_could_be_graded_is_no_success(what, tmp_path):
+    for student in ("ann", "bob"):
+        (tmp_path / "submissions" / student).mkdir(parents=True)
+        if what == "no notebooks":
+            (tmp_path / "submissions" / student / f"{NUMPY}.ipynb").write_text("{")
+    for _ in range(2):
+        done = command("grade", tmp_path / "submissions", "-o", tmp_path / "grades", "--seed", 1)
+        assert done.returncode == 1 and "2 submissions: 0 graded, 2 could not be." in done.stdout
+        assert done.stderr == "Nothing was graded; why not, stands above and in class.html.\n"
+    assert "Nobody was graded" in (tmp_path / "grades" / "class.html").read_text("utf-8")
+
+
 def test_grades_do_not_go_among_the_submissions(tmp_path):
     hand_in(tmp_path, "ann")
     before = sorted(tmp_path.rglob("*"))

@@ -529,8 +529,14 @@ def test_a_students_list_says_what_its_sum_is_of(tmp_path):
     results[1] = replace(results[1], exercises=tuple(none))
     write(tmp_path, results)
     text = told((tmp_path / "feedback" / "ann" / "index.html").read_text("utf-8"))
-    assert "The sum of the 2 lessons handed in 19 of 48 points" in text
-    assert "not graded, 0 of 29" in text
+    assert "The sum of the lesson that could be graded 19 of 19 points" in text
+    assert text.endswith("Not JSON. not graded")
+    write(tmp_path, [result("ann"), result("ann", LESSONS[1])])
+    text = told((tmp_path / "feedback" / "ann" / "index.html").read_text("utf-8"))
+    assert "The sum of the 2 lessons handed in 48 of 48 points" in text
+    write(tmp_path, [replace(results[1], lesson=lesson) for lesson in LESSONS])
+    text = told((tmp_path / "feedback" / "ann" / "index.html").read_text("utf-8"))
+    assert "ann Not graded 01 batch" in text and "points" not in text.split("ann Not graded")[1]
 
 
 def test_each_student_in_the_list_has_a_link(tmp_path):
@@ -555,6 +561,44 @@ def test_what_needs_a_look_comes_with_problems_first():
 def test_the_run_is_described_by_the_facts_given():
     text = class_text([result("ann")])
     assert "isolation: bubblewrap" in text and "seed: 20261" in text
+
+
+def test_what_could_not_be_graded_is_no_zero(tmp_path):
+    bad = dict(status="refused", problem="Not JSON.")
+    results = [
+        *(result("ann", lesson) for lesson in LESSONS),
+        result("bob"),  # has handed in one lesson only
+        result("cy", **bad),
+        result("dee"),
+        result("dee", LESSONS[1], **bad),
+        *(result("eve", lesson) for lesson in LESSONS),
+        result("eve", "", source="more.ipynb", **bad),  # nothing that she lacks
+    ]
+    write(tmp_path, results)
+    text = told((tmp_path / "class.html").read_text("utf-8"))
+    scores = text.split("Scores")[1].split("01 batch")[0]
+    assert "Median 100 %" in scores and "30 to 39 %: 1; 90 to 100 %: 2" in scores
+    assert "A lesson that was not handed in counts 0." in scores
+    assert "Left out here: 2 students who handed in what could not be graded." in scores
+    rows = table(tmp_path / "grades.csv", "utf-8-sig")[1:]
+    assert {row[0]: row[1] for row in rows} == {
+        "ann": "48",
+        "bob": "19",
+        "cy": "",
+        "dee": "",
+        "eve": "48",
+    }
+    listed = text.split("link to each page of feedback")[1]
+    assert "cy not graded not graded –" in listed and "dee not all graded 19 not graded" in listed
+
+
+def test_where_nobody_was_graded_nothing_is_said_of_the_class():
+    bad = dict(status="refused", problem="Not JSON.")
+    text = class_text([result("ann", **bad), result("bob", "", **bad)])
+    assert "Nobody was graded: what happened is below." in text
+    assert "Nobody made" not in text and "Scores" not in text and "Median" not in text
+    text = class_text([result("ann"), result("bob", **bad)])
+    assert "Nobody made a mistake that the course has a name for." in text
 
 
 @pytest.mark.parametrize("percents", [[], [0], [100], [0, 100], [9.99, 10, 99.9, 100], [33] * 4321])
@@ -595,7 +639,7 @@ def test_grades_have_a_row_for_each_student_and_a_column_for_each_exercise(tmp_p
     assert int(row[f"total ({one + two})"]) == int(row[f"{LESSONS[0]} ({one})"]) < one
     assert row[f"{LESSONS[1]} ({two})"] == "" and row["do-forward (9)"] == ""
     assert bob[0] == "bob" and bob[-2] == LESSONS[1]
-    assert cy[0] == "cy" and cy[1] == "0" and "Not a notebook." in cy[-1]
+    assert cy[0] == "cy" and cy[1] == "" and "Not a notebook." in cy[-1]
 
 
 FORMULA = re.compile(r"""(^|[,;|\t"'\n]) *[=+\-@\uff1d\uff0b\uff0d\uff20]""")

@@ -87,6 +87,9 @@ def grade(arguments: argparse.Namespace) -> int:
         f"New in this run: {summary.graded}, in {seconds:.0f} s; unchanged: {summary.unchanged}. "
         f"Isolation: {facts['isolation']}. See {arguments.output / 'class.html'}."
     )
+    if count == refused:
+        print("Nothing was graded; why not, stands above and in class.html.", file=sys.stderr)
+        return 1
     return 0
 
 

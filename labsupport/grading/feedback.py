@@ -12,6 +12,7 @@ from pathlib import Path
 from labsupport import cards
 from labsupport.grading.paper import (
     code_line,
+    graded_of,
     href,
     lesson_title,
     made_by_us,
@@ -111,7 +112,8 @@ def _index_page(student: str, results: Sequence[Result], names: Sequence[str]) -
         }
         for r, name in zip(results, names, strict=True)
     ]
-    total = [sum(row[key] for row in rows) for key in ("points", "most")]
+    graded = graded_of(results)
+    total = [sum(getattr(r, key) for r in graded) for key in ("points", "max_points")]
     return page(
         "index.html",
         "feedback.css",
@@ -119,7 +121,8 @@ def _index_page(student: str, results: Sequence[Result], names: Sequence[str]) -
         rows=rows,
         points=total[0],
         most=total[1],
-        lessons=sum(bool(r.lesson) for r in results),
+        lessons=len(graded),
+        all_graded=len(graded) == len(results),
     )
 
 

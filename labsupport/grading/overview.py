@@ -11,7 +11,15 @@ from statistics import median
 from typing import Any
 
 from labsupport.grading.feedback import INDEX, Addresses
-from labsupport.grading.paper import href, lesson_title, one_line, page, put
+from labsupport.grading.paper import (
+    graded_of,
+    href,
+    lesson_title,
+    one_line,
+    page,
+    put,
+    total_of,
+)
 from labsupport.grading.records import ExerciseResult, PartResult, Result
 
 TO_TEACH = 5  # mistakes on Monday's list
@@ -109,7 +117,7 @@ def class_page(
         lesson: LessonView(lesson_title(lesson), sum(points.values()))
         for lesson, points in lessons.items()
     }
-    rows, troubles = [], []
+    rows, troubles, percents = [], [], []
     most = sum(view.points for view in views.values())
     for student, results in students.items():
         places = [href(*parts) for parts in addresses[student]]
@@ -121,17 +129,16 @@ def class_page(
             if result.problem or result.events or result.remarks:
                 troubles.append(_trouble(result, who))
         own = {r.lesson: (r, place) for r, place in zip(results, places, strict=True)}
-        got = sum(r.points for r in results if r.lesson)
+        total = total_of(results, [*lessons])
+        percents += [] if total is None else [100 * total / most if most else 0]
         rows.append(
             {
                 "name": shown,
                 "href": _first_page(addresses[student]),
-                "points": got,
-                "percent": 100 * got / most if most else 0,
+                "points": "not graded" if not graded_of(results) else total,
                 "cells": [_cell(own.get(lesson)) for lesson in lessons],
             }
         )
-    percents = [row["percent"] for row in rows]
     return page(
         "class.html",
         "class.css",
@@ -141,7 +148,9 @@ def class_page(
         submissions=sum(map(len, students.values())),
         refused=sum(r.status != "graded" for results in students.values() for r in results),
         summary=_summary(percents),
-        chart=histogram(percents),
+        chart=histogram(percents) if percents else None,
+        graded=sum(len(graded_of(results)) for results in students.values()),
+        left_out=len(rows) - len(percents),
         teach=_teach(views.values()),
         hardest=_hardest(views.values()),
         troubles=sorted(troubles, key=lambda t: (not t["problem"], not t["events"])),

@@ -200,6 +200,22 @@ def by_student(results: Iterable[Result]) -> dict[str, list[Result]]:
     }
 
 
+def graded_of(results: Iterable[Result]) -> list[Result]:
+    """Those that were graded. What could not be is no 0: what it means, a person decides."""
+    return [result for result in results if result.status == "graded"]
+
+
+def total_of(results: Sequence[Result], lessons: Sequence[str]) -> int | None:
+    """A student's points in these lessons, where one that was not handed in counts 0.
+
+    None if they may have handed in more than was graded.
+    """
+    graded = graded_of(results)
+    if len(graded) < len(results) and {r.lesson for r in graded} < {*lessons}:
+        return None
+    return sum(result.points for result in graded)
+
+
 def lessons_of(results: Iterable[Result]) -> dict[str, dict[str, int]]:
     """The lessons that were handed in, and of each the exercises and their points."""
     found: dict[str, dict[str, int]] = {}

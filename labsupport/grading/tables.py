@@ -9,7 +9,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labsupport.grading.paper import lesson_title, name_list, one_line, put, safe_names
+from labsupport.grading.paper import (
+    lesson_title,
+    name_list,
+    one_line,
+    put,
+    safe_names,
+    total_of,
+)
 from labsupport.grading.records import Result
 
 Students = Mapping[str, Sequence[Result]]
@@ -20,7 +27,8 @@ MOODLE_HEADER = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modi
 
 
 def write_grades(path: Path, students: Students, lessons: Lessons) -> None:
-    """A row per student. Empty: not handed in, or not to be graded, as `problems` says.
+    """A row per student. Empty: not handed in, or not to be graded, as `problems` says; a total
+    where something was handed in that could not be.
 
     Excel needs the byte order mark for names.
     """
@@ -32,7 +40,8 @@ def write_grades(path: Path, students: Students, lessons: Lessons) -> None:
     rows = [[*header, "late", "problems"]]
     for student, results in students.items():
         own = {result.lesson: result for result in results}
-        row = [cell(student), sum(r.points for r in results if r.lesson)]
+        total = total_of(results, [*lessons])
+        row = [cell(student), "" if total is None else total]
         for lesson, points in lessons.items():
             if lesson not in own:
                 row += [""] * (1 + len(points))
