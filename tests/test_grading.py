@@ -461,6 +461,38 @@ def test_a_seed_that_was_lost_is_that_of_the_verdicts(tmp_path):
     assert again.unchanged == 1 and again.facts["seed"] == 77
 
 
+def test_a_run_that_was_not_finished_is_said_so(tmp_path, monkeypatch):
+    for student in ("ann", "bob", "cy"):
+        hand_in(tmp_path / "submissions", student)
+    (tmp_path / "submissions" / "dee").mkdir()
+    grades, graded_one = tmp_path / "grades", runner._keep
+    with monkeypatch.context() as patch:
+
+        def keep(book, summary, result):
+            graded_one(book, summary, result)
+            if summary.graded == 2:
+                raise MemoryError  # as good as a kill, which leaves the same
+
+        patch.setattr(runner, "_keep", keep)
+        with pytest.raises(MemoryError):
+            runner.grade(tmp_path / "submissions", grades, seed=77)
+    sentence = "The last run was not finished: 2 of 4 submissions are still to be graded."
+    page = grades / "class.html"
+    done = command("report", grades)
+    assert done.returncode == 0 and done.stdout.startswith(sentence)
+    assert sentence in page.read_text("utf-8") and "under way" not in page.read_text("utf-8")
+    assert command("grade", tmp_path / "submissions", "-o", grades).returncode == 0
+    assert "finished" not in command("report", grades).stdout
+    assert "finished" not in page.read_text("utf-8")
+    hand_in(tmp_path / "submissions", "ann", solved=False)  # a verdict of before is none on this
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "_keep", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            runner.grade(tmp_path / "submissions", grades)
+    sentence = "The last run was not finished: 1 of 4 submissions is still to be graded."
+    assert command("report", grades).stdout.startswith(sentence)
+
+
 def test_a_terminal_without_signs_is_no_obstacle(tmp_path):
     hand_in(tmp_path / "submissions", "Żółć")
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}

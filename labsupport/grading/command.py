@@ -18,7 +18,7 @@ from labsupport.grading import (
     runner,
     sandbox,
 )
-from labsupport.grading.private import put_private
+from labsupport.grading.records import Result
 
 CANNOT_ISOLATE = 3
 
@@ -70,7 +70,7 @@ def grade(arguments: argparse.Namespace) -> int:
     seconds = time.monotonic() - started
     facts = {**summary.facts, "jobs": arguments.jobs}
     try:
-        _store_facts(arguments.output, facts)
+        runner.store_facts(arguments.output, facts)
         _write_reports(arguments.output, summary.results, facts)
     except OSError as error:
         where = error.filename or arguments.output
@@ -118,7 +118,11 @@ def report(grades: Path) -> int:
         if not results:
             print(f"There are no verdicts in {grades}: `grade` makes them.", file=sys.stderr)
             return 1
-        _write_reports(grades, results, _stored_facts(grades))
+        facts = _stored_facts(grades)
+        unfinished = _unfinished(facts.pop(runner.UNDER_WAY, None), results)
+        if unfinished:
+            print(unfinished)
+        _write_reports(grades, results, facts, unfinished)
     except OSError as error:
         print(f"{error.filename or grades}: {error.strerror or error}.", file=sys.stderr)
         return 1
@@ -126,19 +130,29 @@ def report(grades: Path) -> int:
     return 0
 
 
-def _write_reports(grades: Path, results, facts) -> None:
-    for sentence in reports.write_all(grades, results, facts=facts):
+def _unfinished(tickets: object, results: list[Result]) -> str:
+    """That a run has left submissions without a verdict, in a sentence; "" if it has not."""
+    if not isinstance(tickets, list):
+        return ""
+    there = {gradebook.ticket(result, result.seed) for result in results}
+    missing = len({*map(str, tickets)} - there)
+    if not missing:
+        return ""
+    are = "is" if missing == 1 else "are"
+    return (
+        f"The last run was not finished: {missing} of {_count(len(tickets), 'submission')} {are} "
+        "still to be graded. The same `grade` command goes on."
+    )
+
+
+def _write_reports(grades: Path, results, facts, unfinished: str = "") -> None:
+    for sentence in reports.write_all(grades, results, facts=facts, unfinished=unfinished):
         print(sentence)
-
-
-def _store_facts(grades: Path, facts: dict) -> None:
-    """Beside the seed, what the reports say of the run."""
-    put_private(grades / "grading.json", json.dumps(facts).encode() + b"\n")
 
 
 def _stored_facts(grades: Path) -> dict:
     try:
-        stored = json.loads((grades / "grading.json").read_text(encoding="utf-8"))
+        stored = json.loads((grades / runner.FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return stored if isinstance(stored, dict) else {}

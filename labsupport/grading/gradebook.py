@@ -7,6 +7,7 @@ At the end the file is written anew, sorted, so that equal verdicts give equal b
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from labsupport.grading import locks
 from labsupport.grading.private import open_private, put_private
-from labsupport.grading.records import PartResult, Result, from_json, to_json
+from labsupport.grading.records import PartResult, Result, Submission, from_json, to_json
 
 
 class Locked(Exception):
@@ -87,6 +88,12 @@ class Gradebook:
         """
         kept = {_place(result): result for result in results}
         put_private(self.path, b"".join(_line(kept[place]) for place in sorted(kept)))
+
+
+def ticket(one: Submission | Result, seed: int) -> str:
+    """What stands for a submission that is to be graded with a seed, and for the verdict on it."""
+    about = json.dumps([one.student, one.lesson, one.source, one.digest, seed])
+    return hashlib.sha256(about.encode("ascii")).hexdigest()[:16]
 
 
 def _place(result: Result) -> tuple[str, str, str]:

@@ -102,8 +102,9 @@ def write(
     lessons: Mapping[str, Mapping[str, int]],
     addresses: Addresses,
     facts: Mapping[str, Any],
+    unfinished: str = "",
 ) -> None:
-    put(path, class_page(students, lessons, addresses, facts))
+    put(path, class_page(students, lessons, addresses, facts, unfinished))
 
 
 def class_page(
@@ -111,8 +112,12 @@ def class_page(
     lessons: Mapping[str, Mapping[str, int]],
     addresses: Addresses,
     facts: Mapping[str, Any],
+    unfinished: str = "",
 ) -> str:
-    """The page. Equal verdicts and facts give equal pages."""
+    """The page. Equal verdicts and facts give equal pages.
+
+    unfinished: that there is more to be graded, in a sentence.
+    """
     views = {
         lesson: LessonView(lesson_title(lesson), sum(points.values()))
         for lesson, points in lessons.items()
@@ -145,6 +150,7 @@ def class_page(
         students=rows,
         lessons=list(views.values()),
         most=most,
+        unfinished=one_line(unfinished),
         submissions=sum(map(len, students.values())),
         refused=sum(r.status != "graded" for results in students.values() for r in results),
         summary=_summary(percents),

@@ -19,11 +19,16 @@ from labsupport.grading.records import Result
 
 
 def write_all(
-    grades: Path, results: Iterable[Result], *, facts: Mapping[str, Any] | None = None
+    grades: Path,
+    results: Iterable[Result],
+    *,
+    facts: Mapping[str, Any] | None = None,
+    unfinished: str = "",
 ) -> list[str]:
     """Write every report into the folder `grades`. Returns sentences for the instructor.
 
-    facts: what class.html says of the run, in this order. Equal verdicts (and facts) give equal
+    facts: what class.html says of the run, in this order. unfinished: that there is more to be
+    graded, in a sentence. Equal verdicts (and facts) give equal
     files. Raises OSError where a file cannot be written.
     """
     students = by_student(results)
@@ -31,7 +36,7 @@ def write_all(
     addresses = feedback.addresses_of(students)
     tables.write_grades(grades / "grades.csv", students, lessons)
     feedback.write(grades, students, addresses)
-    overview.write(grades / "class.html", students, lessons, addresses, facts or {})
+    overview.write(grades / "class.html", students, lessons, addresses, facts or {}, unfinished)
     said = tables.not_graded(students)
     said += tables.write_canvas(grades, students, lessons)
     said += tables.write_moodle(grades, students, lessons)

@@ -15,7 +15,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -26,12 +26,14 @@ from typing import Any
 
 from labsupport import exercises, keys
 from labsupport.grading import fresh, keymaker, reading, sandbox, trial
-from labsupport.grading.gradebook import Gradebook
+from labsupport.grading.gradebook import Gradebook, ticket
 from labsupport.grading.private import make_private, put_private
 from labsupport.grading.program import NoBlank, program_of
 from labsupport.grading.records import Result, Submission
 from labsupport.grading.stacks import kind_of
 
+FACTS = "grading.json"
+UNDER_WAY = "under way"  # in it, until a run has ended: the tickets of all that it was to grade
 TRIES = 2
 MOST_TOLD = 20  # sentences about who a student is
 CHANGED = "It was changed while the class was graded: grade once more."
@@ -288,10 +290,12 @@ def grade(
         todo: list[tuple[reading.Found, str]] = []
         unreadable: list[Submission] = []
         places: set[tuple[str, str, str]] = set()
+        tickets: list[str] = []
         for item in found:
             submission = reading.load(item)
             place = (submission.student, submission.lesson, submission.source)
             places.add(place)
+            tickets.append(ticket(submission, seed))
             before = known.get(place)
             if before is not None and _still_holds(before, submission, seed):
                 summary.results.append(before)
@@ -310,6 +314,8 @@ def grade(
             lanes.open(len(todo))
         mode = sandbox.best_mode(trust)  # while the lanes import what they need
         summary.facts = {"isolation": mode, "seed": seed}
+        if todo or unreadable:
+            store_facts(grades, {**summary.facts, UNDER_WAY: tickets})
         for submission in unreadable:
             _keep(book, summary, trial.refused(submission, None, seed))
         if lanes is None:
@@ -330,7 +336,14 @@ def grade(
             raise Interrupted(str(len(summary.results))) from None
         summary.results.sort(key=lambda r: (r.student, r.lesson, r.source))
         book.finish(summary.results)
+        if todo or unreadable:
+            store_facts(grades, summary.facts)
     return summary
+
+
+def store_facts(grades: Path, facts: Mapping[str, Any]) -> None:
+    """Keep what is known of a run, at once or not at all. Raises OSError."""
+    put_private(grades / FACTS, json.dumps(facts).encode() + b"\n")
 
 
 def _compile_course() -> None:
@@ -371,9 +384,8 @@ def _seed(grades: Path, wanted: int | None, known: list[int]) -> int:
 
     known: those of the verdicts that are there, the last one last.
     """
-    file = grades / "grading.json"
     try:
-        stored = int(json.loads(file.read_text(encoding="utf-8"))["seed"])
+        stored = int(json.loads((grades / FACTS).read_text(encoding="utf-8"))["seed"])
     except (OSError, ValueError, LookupError, TypeError):
         stored = None
         wanted = known[-1] if wanted is None and known else wanted
@@ -381,7 +393,7 @@ def _seed(grades: Path, wanted: int | None, known: list[int]) -> int:
     if seed is None:
         seed = secrets.randbelow(10**9)
     if seed != stored:
-        put_private(file, json.dumps({"seed": seed}).encode() + b"\n")
+        store_facts(grades, {"seed": seed})
     return seed
 
 
