@@ -447,6 +447,27 @@ def test_one_mistake_in_two_exercises_is_one_thing_to_teach():
     assert taught.replace(" ", "") == said.replace(" ", "")
 
 
+def test_a_part_that_waits_for_others_is_told_from_a_wrong_one():
+    own = exercises.of_lesson(LESSONS[0])[0]
+    *others, last = right(own).parts
+    off = tuple(replace(p, points=0, outcome="wrong", message="Off.") for p in others)
+
+    def with_last(student, outcome):
+        parts = (*off, replace(last, points=0, outcome=outcome))
+        return replace(result(student), exercises=(replace(right(own), parts=parts),))
+
+    results = [with_last("ann", "waiting"), with_last("bob", "waiting"), with_last("cy", "wrong")]
+    text = class_text([*results, result("dee")])
+    assert (
+        "x itself is left alone 1/4 (2 waiting). Waiting: not wrong, but it counts only"
+        in " ".join(text.replace(" x ", " x ").split())
+    )
+    why = "A part with ○ counts once the other parts are right."
+    assert told(feedback.feedback_page(results[0])).count(why) == 1
+    assert why not in told(feedback.feedback_page(results[2]))
+    assert "waiting" not in class_text([results[2]]).lower()
+
+
 def test_how_many_are_right_partly_right_wrong_or_not_there():
     own = exercises.of_lesson(LESSONS[0])[0]
     blank = ExerciseResult(

@@ -27,6 +27,9 @@ from labsupport.vocabulary import Part, PartVerdict, Verdict
 #: A student's list of pages, where there are several.
 INDEX = "index.html"
 
+#: Why a part has no points though nothing is said against it.
+WAITING = "A part with ○ counts once the other parts are right."
+
 #: Where a student's pages are, relative to GRADES: by student and number of the result.
 Addresses = dict[str, list[tuple[str, str, str]]]
 
@@ -146,5 +149,6 @@ def public_verdict(exercise: ExerciseResult) -> Verdict:
                 line_number=part.line_number,
             )
         )
-    own = one_line(exercise.id), one_line(exercise.title)
-    return Verdict(*own, "", tuple(parts), one_line(exercise.note))
+    waiting = any(part.outcome == "waiting" for part in parts)
+    note = " ".join(filter(None, (one_line(exercise.note), WAITING if waiting else "")))
+    return Verdict(one_line(exercise.id), one_line(exercise.title), "", tuple(parts), note)

@@ -63,7 +63,7 @@ class ExerciseView:
     title: str
     points: int
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    parts: dict[str, list] = field(default_factory=dict)  # title, right, of
+    parts: dict[str, list] = field(default_factory=dict)  # title, right, of, waiting
     mistakes: dict[str, Finding] = field(default_factory=dict)
     unnamed: dict[str, Finding] = field(default_factory=dict)
     unexplained: set[str] = field(default_factory=set)
@@ -71,6 +71,10 @@ class ExerciseView:
     @property
     def tried(self) -> int:
         return sum(self.counts.values())
+
+    @property
+    def waits(self) -> bool:
+        return any(waiting for *_, waiting in self.parts.values())
 
     @property
     def says_more(self) -> bool:
@@ -188,9 +192,10 @@ def _add_exercise(view: ExerciseView, result: ExerciseResult, student: str, who:
     view.title = view.title or one_line(result.title, 200)
     view.counts[_kind(result)] += 1
     for part in result.parts:
-        counted = view.parts.setdefault(part.id, [one_line(part.title, 200), 0, 0])
+        counted = view.parts.setdefault(part.id, [one_line(part.title, 200), 0, 0, 0])
         counted[1] += part.outcome == "right"
         counted[2] += 1
+        counted[3] += part.outcome == "waiting"
         if part.mistake:
             own = view.mistakes
             finding = own.setdefault(
