@@ -458,14 +458,46 @@ def test_a_part_that_waits_for_others_is_told_from_a_wrong_one():
 
     results = [with_last("ann", "waiting"), with_last("bob", "waiting"), with_last("cy", "wrong")]
     text = class_text([*results, result("dee")])
-    assert (
-        "x itself is left alone 1/4 (2 waiting). Waiting: not wrong, but it counts only"
-        in " ".join(text.replace(" x ", " x ").split())
-    )
+    said = "x itself is left alone 1/4 (2 waiting). Waiting: not wrong, but it counts only once"
+    assert said in text
     why = "A part with ○ counts once the other parts are right."
     assert told(feedback.feedback_page(results[0])).count(why) == 1
     assert why not in told(feedback.feedback_page(results[2]))
     assert "waiting" not in class_text([results[2]]).lower()
+
+
+def taught(results) -> str:
+    return class_text(results).split("What to teach on Monday")[1].split("Fewest right")[0]
+
+
+def test_a_mistake_that_only_comes_from_another_answer_is_not_taught_again():
+    told = dict(outcome="mistake", mistake="d", mistake_name="The way back drops it", message="-")
+
+    def follows(one):
+        own = list(one.exercises)
+        own[1] = replace(own[1], note="Your code calls `f`, which is not right either: …")
+        return replace(one, exercises=tuple(own))
+
+    both = [follows(with_part(wrong(name), 1, **told)) for name in ("ann", "bob")]
+    text = taught(both)
+    assert "They mix up the axes 2 of the 2 students" in text and "way back" not in text
+    text = class_text(both)
+    assert "The way back drops it All of them in an answer that calls another one" in text
+    alone = with_part(result("cy"), 1, **told)
+    assert "The way back drops it 1 of the 3 students" in taught([*both, alone])
+    text = class_text([*both, alone])
+    assert "The way back drops it 2 of them in an answer that calls another one" in text
+
+
+def test_what_many_have_wrong_without_a_name_is_taught_too():
+    odd = [
+        with_part(result(name), 1, outcome="wrong", message="Off.", private=f"{name} is too large")
+        for name in ("ann", "bob", "cy")
+    ]
+    text = taught([*odd, wrong("dee"), wrong("eve"), result("fay")])
+    first, second = "bn-conv is wrong in a way that has no name 3 of the 6", "mix up the axes 2 of"
+    assert first in text and text.index(first) < text.index(second)
+    assert "no name" not in taught(odd[:1]), "one student is not a class"
 
 
 def test_how_many_are_right_partly_right_wrong_or_not_there():

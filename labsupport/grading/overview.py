@@ -40,13 +40,15 @@ class Who:
 class Finding:
     """A mistake, or wrong answers without a name, and who gave it. Each student once.
 
-    among: the students graded in the lessons where it was made.
+    after: those of them whose answer calls others that are wrong. among: the students graded in
+    the lessons where it was made.
     """
 
     text: str
     question: str = ""
     who: dict[str, Who] = field(default_factory=dict)
     where: Counter[str] = field(default_factory=Counter)
+    after: set[str] = field(default_factory=set)
     lessons: int = 0
     among: set[str] = field(default_factory=set)
 
@@ -66,7 +68,8 @@ class ExerciseView:
     parts: dict[str, list] = field(default_factory=dict)  # title, right, of, waiting
     mistakes: dict[str, Finding] = field(default_factory=dict)
     unnamed: dict[str, Finding] = field(default_factory=dict)
-    unexplained: set[str] = field(default_factory=set)
+    unexplained: dict[str, Who] = field(default_factory=dict)
+    after: set[str] = field(default_factory=set)  # whose wrong answer calls others that are wrong
 
     @property
     def tried(self) -> int:
@@ -191,6 +194,8 @@ def _add(view: LessonView, result: Result, points: Mapping[str, int], who: Who) 
 def _add_exercise(view: ExerciseView, result: ExerciseResult, student: str, who: Who) -> None:
     view.title = view.title or one_line(result.title, 200)
     view.counts[_kind(result)] += 1
+    if result.note:
+        view.after.add(student)
     for part in result.parts:
         counted = view.parts.setdefault(part.id, [one_line(part.title, 200), 0, 0, 0])
         counted[1] += part.outcome == "right"
@@ -203,10 +208,11 @@ def _add_exercise(view: ExerciseView, result: ExerciseResult, student: str, who:
                 Finding(one_line(part.mistake_name or part.message), one_line(part.question)),
             )
             finding.who[student] = who
+            finding.after |= view.after & {student}
         elif part.outcome in UNNAMED:
             text = _private(part)
             view.unnamed.setdefault(_gist(text), Finding(text)).who[student] = who
-            view.unexplained.add(student)
+            view.unexplained[student] = who
 
 
 def _kind(result: ExerciseResult) -> str:
@@ -236,22 +242,35 @@ def _ranked(findings: Mapping[str, Finding]) -> list[Finding]:
 def _teach(views: Iterable[LessonView]) -> list[Finding]:
     """What most students got wrong, one mistake counted once though it is made in two places.
 
-    Of those that equally many made, first what is made in most exercises, then in the course's
-    order.
+    Not where an answer only calls another one that is wrong. Of those that equally many made, first
+    what is made in most exercises, then in the course's order.
     """
     merged: dict[str, Finding] = {}
     for view in views:
         made = set()
         for exercise in view.exercises.values():
-            for mistake in exercise.mistakes.values():
+            for mistake in (*exercise.mistakes.values(), *_nameless(exercise)):
+                own = {s: who for s, who in mistake.who.items() if s not in exercise.after}
+                if not own:
+                    continue
                 one = merged.setdefault(mistake.text, Finding(mistake.text, mistake.question))
-                one.who.update(mistake.who)
-                one.where[exercise.id] += mistake.count
+                one.who.update(own)
+                one.where[exercise.id] += len(own)
                 made.add(mistake.text)
         for text in made:
             merged[text].lessons += 1
             merged[text].among |= view.graded
     return sorted(merged.values(), key=lambda f: (-f.count, -len(f.where)))[:TO_TEACH]
+
+
+def _nameless(exercise: ExerciseView) -> list[Finding]:
+    """What several students got wrong in an exercise without a mistake that has a name."""
+    named = {student for mistake in exercise.mistakes.values() for student in mistake.who}
+    aside = named | exercise.after
+    who = {s: one for s, one in exercise.unexplained.items() if s not in aside}
+    if len(who) < 2:
+        return []
+    return [Finding(f"`{exercise.id}` is wrong in a way that has no name", who=who)]
 
 
 def _hardest(views: Iterable[LessonView]) -> ExerciseView | None:
