@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from made_up_class import HIDDEN, LESSONS, a_class
 
 from labsupport import exercises
-from labsupport.grading import feedback, nbgrader_book, overview, paper, reports, tables
+from labsupport.grading import feedback, nbgrader_book, overview, paper, reports, tables, trial
 from labsupport.grading.records import ExerciseResult, PartResult, Result
+from labsupport.vocabulary import Part, PartVerdict
 
 FACTS = {"isolation": "bubblewrap", "seed": 20261}
 EVIL = [
@@ -540,6 +541,35 @@ def test_wrong_answers_without_a_name_are_gathered_by_what_the_judge_saw():
     assert "3 with a wrong answer that has no name" in text
     assert "3 ValueError: shapes (3,4) and (3,) (case 3) y = a + b" in text
     assert "(4,4)" not in text and "public" not in text
+
+
+def test_code_that_failed_is_set_apart_from_the_error_and_the_case(tmp_path):
+    said = "NameError: name 'vra' is not defined (images wider than high)"
+    judged = PartVerdict(
+        Part("a", 1, "a", ()),
+        "raised",
+        0,
+        "NameError: name 'vra' is not defined",
+        line="    return vra + `x` < 3",
+        where="images wider than high",
+    )
+    more = dict(outcome="raised", private=trial._part(judged, None, {}).private)
+    write(tmp_path, [with_part(result("ann"), 0, **more)])
+    page = (tmp_path / "class.html").read_text("utf-8")
+    assert f"<p>{html.escape(said, quote=False).replace(chr(39), '&#39;')}</p>" in page
+    assert '<p class="line"><code>return vra + `x` &lt; 3</code></p>' in page
+
+
+def test_what_came_late_is_said_on_the_page_of_the_class():
+    late = dict(ids={"late": "yes"})
+    bad = dict(status="refused", problem="Not JSON.")
+    results = [result("ann", **late), result("bob"), result("cy", **late, **bad)]
+    text = class_text(results)
+    assert "3 submissions 1 that could not be graded 2 handed in late" in text
+    assert "Handed in by 3 of 3 students, 1 of them not graded, 2 of them late; 19" in text
+    listed = text.split("link to each page of feedback")[1]
+    assert "ann 19 19 , late bob 19 19 cy not graded not graded , late" in listed
+    assert "late" not in class_text(results[1:2])
 
 
 def test_who_made_a_mistake_is_folded_away_and_leads_to_the_feedback(tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 
 from labsupport.grading.feedback import INDEX, Addresses
 from labsupport.grading.paper import (
+    code_line,
     graded_of,
     href,
     lesson_title,
@@ -46,6 +47,7 @@ class Finding:
 
     text: str
     question: str = ""
+    code: str = ""
     who: dict[str, Who] = field(default_factory=dict)
     where: Counter[str] = field(default_factory=Counter)
     after: set[str] = field(default_factory=set)
@@ -91,6 +93,7 @@ class LessonView:
     points: int
     graded: set[str] = field(default_factory=set)  # students
     refused: int = 0
+    late: int = 0
     scores: list[float] = field(default_factory=list)
     exercises: dict[str, ExerciseView] = field(default_factory=dict)
 
@@ -163,6 +166,7 @@ def class_page(
         summary=_summary(percents),
         chart=histogram(percents) if percents else None,
         graded=sum(len(graded_of(results)) for results in students.values()),
+        late=sum(_late(r) for results in students.values() for r in results),
         left_out=len(rows) - len(percents),
         teach=_teach(views.values()),
         hardest=_hardest(views.values()),
@@ -178,6 +182,7 @@ def class_page(
 
 
 def _add(view: LessonView, result: Result, points: Mapping[str, int], who: Who) -> None:
+    view.late += _late(result)
     if result.status != "graded":
         view.refused += 1
         return
@@ -210,9 +215,14 @@ def _add_exercise(view: ExerciseView, result: ExerciseResult, student: str, who:
             finding.who[student] = who
             finding.after |= view.after & {student}
         elif part.outcome in UNNAMED:
-            text = _private(part)
-            view.unnamed.setdefault(_gist(text), Finding(text)).who[student] = who
+            text, code = _private(part)
+            own = view.unnamed.setdefault(_gist(f"{text} {code}"), Finding(text, code=code))
+            own.who[student] = who
             view.unexplained[student] = who
+
+
+def _late(result: Result) -> bool:
+    return result.ids.get("late") == "yes"
 
 
 def _kind(result: ExerciseResult) -> str:
@@ -223,9 +233,10 @@ def _kind(result: ExerciseResult) -> str:
     return "partly" if result.points else "wrong"
 
 
-def _private(part: PartResult) -> str:
-    """What the judge said, for the instructor."""
-    return one_line(part.private or part.message, 400) or part.outcome
+def _private(part: PartResult) -> tuple[str, str]:
+    """What the judge said, for the instructor; and the code that failed, "" if there is none."""
+    text, _, code = (part.private or part.message).partition("\n")
+    return one_line(text, 400) or part.outcome, code_line(code.strip())
 
 
 def _gist(text: str) -> str:
@@ -298,9 +309,10 @@ def _first_page(places: Sequence[tuple[str, str, str]]) -> str:
 
 def _cell(own: tuple[Result, str] | None) -> dict[str, Any]:
     if own is None:
-        return {"text": "–", "href": "", "refused": False}
+        return {"text": "–", "href": "", "late": False}
     result, place = own
-    return {"text": str(result.points), "href": place, "refused": result.status != "graded"}
+    text = str(result.points) if result.status == "graded" else "not graded"
+    return {"text": text, "href": place, "late": _late(result)}
 
 
 # ---------------------------------------------------------------- distribution

@@ -53,7 +53,8 @@ class PartResult:
     outcome: as in `vocabulary.PartVerdict`. message, question: what the *student* may read: made
     only of the course's own words, or of a run of the answer on the visible cases in a process
     that never saw a hidden one. mistake: id of the named mistake, "" if none; mistake_name: its
-    name. private: what the judge said of the hidden cases, for the instructor only.
+    name. private: what the judge said of the hidden cases, for the instructor only; in a second
+    line the code that failed there, if there is any.
     """
 
     id: str

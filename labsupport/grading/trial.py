@@ -432,8 +432,8 @@ def _part(part: PartVerdict, twin: PartVerdict | None, names: Mapping[str, str])
     kept = PartResult(part.part.id, part.part.title, part.points, part.part.points, part.outcome)
     if part.outcome in FINE:
         return kept
-    private = " ".join(filter(None, (part.message, part.where and f"({part.where})", part.line)))
-    kept = replace(kept, private=private)
+    private = " ".join(f"{part.message} {part.where and f'({part.where})'}".split())
+    kept = replace(kept, private=f"{private}\n{part.line}".rstrip())
     if part.outcome == "mistake":
         name = names[part.mistake]  # the message may go on with what an error said
         message = f"{LIKELY}{name}" if part.likely else name
