@@ -158,6 +158,27 @@ def test_what_is_printed_has_no_names_with_the_mistakes(browser, grades, tmp_pat
     assert sizes and all((round(float(w)), round(float(h))) == (595, 842) for w, h in sizes)
 
 
+LOOSE = """() => [...document.querySelectorAll("h2, h3")].filter(e => e.checkVisibility()).flatMap(
+    heading => {
+        const loose = [];
+        for (let e = heading; ["H2", "H3", "P"].includes(e?.tagName); e = e.nextElementSibling)
+            if (e.nextElementSibling && getComputedStyle(e).breakAfter !== "avoid")
+                loose.push(e.innerText);
+        return loose;
+    })"""
+
+
+@needs_chromium
+def test_no_heading_stays_alone_at_the_foot_of_a_page(browser, grades):
+    course, _results = grades
+    page = browser.new_page()
+    page.emulate_media(media="print")
+    page.goto((course / "class.html").as_uri())
+    assert page.locator("h3 + p").count() and page.locator("h2 + p + p").count()
+    assert page.evaluate(LOOSE) == [], "a heading is kept with all that leads to what it is about"
+    page.close()
+
+
 # ---------------------------------------------------------------- formgrader
 
 
