@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "the same command goes on where it was.",
         epilog="exit codes: 0 every submission has a verdict; 1 nothing was graded (the sentence "
         "says why); 2 wrong usage; 3 students' code cannot be kept apart on this machine; 130 "
-        "stopped with Ctrl-C.",
+        "stopped with Ctrl-C; 143 ended with SIGTERM.",
     )
     grade.add_argument("submissions", type=_path, metavar="SUBMISSIONS", help="what to grade")
     grade.add_argument(

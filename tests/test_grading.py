@@ -273,6 +273,30 @@ def test_who_stops_it_at_once_reads_a_sentence(tmp_path, later):
     assert grader.returncode == 130 and "Stopped" in errors and "Traceback" not in errors
 
 
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("later", [0.1, 0.7, 2.5])
+def test_who_ends_it_reads_a_sentence_and_nothing_of_semaphores(tmp_path, later, background):
+    for number in range(40):
+        hand_in(
+            tmp_path / "submissions", f"student{number}", change=lambda t: t.replace("axis=0", "1")
+        )
+    line = [sys.executable, "-m", "labsupport.cli", "grade", tmp_path / "submissions"]
+    line += ["-o", tmp_path / "grades", "--jobs", "2"]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if background else signal.SIG_DFL)
+    try:
+        grader = subprocess.Popen(list(map(str, line)), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    below = Path(f"/proc/{grader.pid}/task/{grader.pid}/children")
+    while not below.read_text() and grader.poll() is None:
+        time.sleep(0.005)
+    time.sleep(later)
+    grader.terminate()
+    _out, errors = grader.communicate(timeout=60)
+    assert grader.returncode == 143 and errors.startswith("\nStopped"), errors
+    assert errors.count("\n") == 2 and not left_over()
+
+
 def test_who_kills_the_launcher_kills_the_grader(tmp_path):
     hand_in(tmp_path / "submissions", "ann")
     words = ["grade", tmp_path / "submissions", "-o", tmp_path / "grades"]

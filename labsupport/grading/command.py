@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from labsupport.grading import (
@@ -21,6 +25,7 @@ from labsupport.grading import (
 from labsupport.grading.records import Result
 
 CANNOT_ISOLATE = 3
+INTERRUPTED, ENDED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 def grade(arguments: argparse.Namespace) -> int:
@@ -33,17 +38,19 @@ def grade(arguments: argparse.Namespace) -> int:
         return tqdm(total=total, unit="notebook", disable=None if total else True)
 
     started = time.monotonic()
+    ended: list[int] = []
     try:
-        summary = runner.grade(
-            arguments.submissions,
-            arguments.output,
-            jobs=arguments.jobs,
-            seed=arguments.seed,
-            trust=arguments.trust,
-            scheduler=arguments.scheduler,
-            say=tqdm.write,  # which leaves a progress bar whole
-            bar=bar,
-        )
+        with _ended_as_interrupted(ended):
+            summary = runner.grade(
+                arguments.submissions,
+                arguments.output,
+                jobs=arguments.jobs,
+                seed=arguments.seed,
+                trust=arguments.trust,
+                scheduler=arguments.scheduler,
+                say=tqdm.write,  # which leaves a progress bar whole
+                bar=bar,
+            )
     except sandbox.CannotIsolate as error:
         print(error, file=sys.stderr)
         return CANNOT_ISOLATE
@@ -63,10 +70,10 @@ def grade(arguments: argparse.Namespace) -> int:
         return 1
     except runner.Interrupted as stopped:
         print(f"\nStopped; {stopped} verdicts are kept. The same command goes on.", file=sys.stderr)
-        return 130
+        return ENDED if ended else INTERRUPTED
     except KeyboardInterrupt:
         print("\nStopped before anything was graded anew.", file=sys.stderr)
-        return 130
+        return ENDED if ended else INTERRUPTED
     seconds = time.monotonic() - started
     facts = {**summary.facts, "jobs": arguments.jobs}
     try:
@@ -91,6 +98,26 @@ def grade(arguments: argparse.Namespace) -> int:
         print("Nothing was graded; why not, stands above and in class.html.", file=sys.stderr)
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def _ended_as_interrupted(ended: list[int]) -> Iterator[None]:
+    """Meanwhile SIGTERM is noted, and does what Ctrl-C does: lanes leave nothing behind."""
+
+    def end(number: int, _frame: object) -> None:
+        ended.append(number)
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in a shell's background
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)  # which may have to wait until a lane is there
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _say_what_the_terminal_can() -> None:
