@@ -115,6 +115,37 @@ def test_a_score_by_hand_needs_a_look_when_the_verdict_is_another_one(tmp_path):
     assert write(path, [replace(one, status="refused")]) and place in needs(path)
 
 
+def test_what_formgrader_wants_beside_the_gradebook_is_what_readme_says(tmp_path):
+    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config import Config
+
+    def asked():
+        config = Config()
+        config.CourseDirectory.root = str(tmp_path)
+        config.Exchange.root = str(tmp_path)
+        return NbGraderAPI(CourseDirectory(config=config), config=config)
+
+    write(tmp_path / "gradebook.db", BEFORE)
+    lessons = {result.lesson for result in BEFORE}
+    assert asked().get_assignments() == []
+    for lesson in lessons:
+        (tmp_path / "source" / lesson).mkdir(parents=True)
+    assert {a["name"] for a in asked().get_assignments()} == lessons
+    for lesson in lessons:
+        own = {r.student: r.points for r in BEFORE if r.lesson == lesson}
+        rows = asked().get_submissions(lesson)
+        assert {s["student"]: s["score"] for s in rows} == own
+        assert asked().get_notebook_submissions(lesson, lesson) == []
+    for result in BEFORE:
+        path = tmp_path / "autograded" / result.student / result.lesson / f"{result.lesson}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+    for lesson in lessons:
+        rows = asked().get_notebook_submissions(lesson, lesson)
+        assert {s["student"] for s in rows} == {r.student for r in BEFORE if r.lesson == lesson}
+
+
 @pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "a b", "ü", "a&b=c", "file"])
 def test_the_folder_may_have_any_name(tmp_path, name):
     (tmp_path / name).mkdir()

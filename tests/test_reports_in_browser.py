@@ -24,6 +24,7 @@ from test_reports import HOSTILE
 
 from labsupport.grading import reports
 from labsupport.grading.paper import safe_names
+from labsupport.grading.sandbox import PROJECT as ROOT
 
 pytestmark = pytest.mark.timeout(600)
 needs_chromium = pytest.mark.skipif(
@@ -344,3 +345,24 @@ def test_formgrader_shows_them(browser, formgrader, grades):
         page.screenshot(path=f"{SHOTS}/formgrader-student.png", full_page=True)
     assert broken == []
     context.close()
+
+
+@needs_chromium
+def test_a_submission_opens_in_formgrader_with_its_scores(browser, formgrader, grades):
+    course, results = grades
+    lesson = LESSONS[0]
+    one = next(r for r in results if r.lesson == lesson and 0 < r.points < r.max_points)
+    path = course / "autograded" / one.student / lesson / f"{lesson}.ipynb"
+    shutil.copy(ROOT / "solutions" / path.name, path)
+    rows = get(formgrader, f"submitted_notebooks/{lesson}/{lesson}")
+    id = next(row["id"] for row in rows if row["student"] == one.student)
+    page = browser.new_page(extra_http_headers={"Authorization": "token secret"})
+    page.goto(f"{formgrader}/formgrader/submissions/{id}/")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('input.score')].some(e => e.placeholder !== '')"
+    )
+    shown = page.eval_on_selector_all("input.score", "all => all.map(e => Number(e.placeholder))")
+    assert shown == [e.points for e in one.exercises]
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/formgrader-one.png", full_page=True)
+    page.close()
