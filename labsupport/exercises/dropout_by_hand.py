@@ -234,8 +234,7 @@ def _layer(answer: Any, drop_prob: float) -> tuple[Callable, Callable]:
     if not callable(answer) or _refusal(answer, drop_prob):
         raise Unusable("`Dropout` should be a class, and `Dropout(drop_prob)` should make a layer.")
     layer = answer(drop_prob)
-    back = getattr(layer, "backward", None)
-    if not callable(layer) or not callable(back):
+    if not callable(layer) or not callable(getattr(layer, "backward", None)):
         raise Unusable("A layer needs the methods `__call__(self, x, training)` and `backward`.")
 
     def forward(x, training):
@@ -246,6 +245,7 @@ def _layer(answer: Any, drop_prob: float) -> tuple[Callable, Callable]:
         return np.array(array_like(layer(x, training=training), clean, "`layer(x, training)`"))
 
     def backward(dy):
+        back = layer.backward  # it may be made anew in each forward pass
         refusal = _refusal(back, dy)
         if refusal:
             raise Unusable(f"The check calls `layer.backward(dy)`: {refusal}.")
