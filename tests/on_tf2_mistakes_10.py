@@ -190,3 +190,10 @@ def test_it_is_not_said_to_do_what_it_does_not(title):
     """There is a dropout; and none stands before a batch norm."""
     result = verdict(exercises.find("k-dropout"), WRONG["k-dropout", title][0]())
     assert not any(part.mistake for part in result.parts), [p.message for p in result.parts]
+
+
+def test_a_layer_without_a_return_is_not_said_to_stop_gradients():
+    layer = layer_with(normalize=lambda self, x, mu, var: None)
+    parts = {part.part.id: part for part in verdict(exercises.find("k-layer"), layer).parts}
+    assert parts["state"].outcome == "right"
+    assert parts["training"].message.endswith("Is a `return` missing?")

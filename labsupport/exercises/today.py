@@ -604,20 +604,23 @@ def _with_gradients(keras: Any, tf: Any, layer: Any, x: Any, weights: Any) -> di
 
     γ and β are watched, in case they are not trainable: that is told elsewhere too.
     """
-    state = {"γ": layer.gamma, "β": layer.beta}
+    state, loss = {"γ": layer.gamma, "β": layer.beta}, None
     scales = [v.value if isinstance(v, keras.Variable) else v for v in state.values()]
     with tf.GradientTape() as recorder:
         recorder.watch([x, *scales])
         out = layer(x, training=True)
-        loss = tf.reduce_sum(weights * out)
+        with contextlib.suppress(Exception):  # no numbers in the shape of x: `out` says so
+            loss = tf.reduce_sum(weights * tf.cast(out, x.dtype))
+    known = tf.reduce_sum(weights, axis=0)
+    if loss is None:
+        unseen = Odd("not seen: the result is no batch like x")
+        return {"out": out, "the gradient for x": unseen, "the gradient for γ and β": known}
     slope, *slopes = recorder.gradient(loss, [x, *scales])
     none = [name for name, one in zip(state, slopes, strict=True) if one is None]
     return {
         "out": out,
         "the gradient for x": Odd("none at all") if slope is None else slope,
-        "the gradient for γ and β": Odd(f"none for {' and '.join(none)}")
-        if none
-        else tf.reduce_sum(weights, axis=0),
+        "the gradient for γ and β": Odd(f"none for {' and '.join(none)}") if none else known,
     }
 
 
