@@ -476,6 +476,8 @@ BOTH_OF = [("Ada", ONE), ("Bob", ONE), ("Bob", EIGHT)]
          BOTH_OF),
         ([f"groupA/Ada/{ONE}.ipynb", f"groupA/Bob/{ONE}.ipynb", f"groupB/Bob/{EIGHT}.ipynb"],
          BOTH_OF),
+        ([f"week1/Ada/mit Euler/{ONE}.ipynb", f"week2/Bob/x/{EIGHT}.ipynb",
+          f"week2/Bob/y/{ONE}.ipynb"], BOTH_OF),
         ([f"{day}/{who}/{ONE}.ipynb" for day, who in
           [("Mon", "Ada"), ("Mon", "Bob"), ("Tue", "Bo"), ("Tue", "Cy")]],
          [("Ada", ONE), ("Bo", ONE), ("Bob", ONE), ("Cy", ONE)]),

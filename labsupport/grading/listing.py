@@ -317,7 +317,7 @@ def _level_of_notebook(root: str) -> Level:
 
 def _level_of_folder(root: str, start: tuple[str, ...] = ()) -> Level:
     """start: a folder of it that holds what several handed in."""
-    base = _base(root, start)
+    base = start or _base(root)
     folder = os.path.join(root, *base)
     top = os.path.basename(root)
     level = Level(base[-1] if start else top, base[-1] if base else top)
@@ -354,9 +354,12 @@ def _level_of_zip(root: str, shown: tuple[str, ...] = ()) -> Level:
         raise CannotRead(
             f"{name} is not a zip file that can be read: {first_line(error)}"
         ) from None
-    both = _unwrapped(entries)
-    if not is_of_platform({below[0] for _entry, below in both}):  # whose names say more
-        both = [(replace(e, path=(*shown, *e.path)), below) for e, below in both]
+    if not shown:
+        both = _unwrapped(entries)
+    elif any(is_from_platform(part) for entry in entries for part in entry.path):
+        both = [(e, e.path) for e in entries]  # whose names say enough
+    else:
+        both = [(replace(e, path=(*shown, *e.path)), e.path) for e in entries]
     return _level_of_entries(os.path.splitext(os.path.basename(root))[0], both)
 
 
