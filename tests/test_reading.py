@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import socket
 import stat
 import tracemalloc
@@ -1303,3 +1304,39 @@ def test_a_zip_with_bytes_changed(tmp_path, data):
     else:
         for item in found:
             proper(reading.load(item))
+
+
+FOLDERS = st.sampled_from(
+    ["Ada", "Bob", "Cy Roe", "week1", "groupA", "Übung 1", "old", "notebooks", ONE, "01", "Abgaben",
+     "lesson-01-submissions", "lesson-01-ada", "Ada_11_assignsubmission_file_",
+     "Ada_12_assignsubmission_file_", "11-9 - Ada - Oct 3, 2025 1131 AM"]
+)  # fmt: skip
+FILES = st.sampled_from(
+    [f"{ONE}.ipynb", f"{EIGHT}.ipynb", "Untitled.ipynb", f"Ada - {ONE}.ipynb", f"{ONE} (1).ipynb",
+     f"Bob {EIGHT}.ipynb", "essay.pdf", f"ada_1_2_{ONE}.ipynb",
+     f"T_bob_attempt_2025-10-03-12-00-00_{ONE}.ipynb"]
+)  # fmt: skip
+TREES = st.lists(st.tuples(st.lists(FOLDERS, max_size=4), FILES), min_size=1, max_size=7)
+
+
+@FAST
+@given(TREES)
+def test_no_notebook_vanishes_and_a_zip_is_read_as_a_folder(tmp_path, tree):
+    home = tmp_path / "class"
+    shutil.rmtree(home, ignore_errors=True)
+    names = sorted({"/".join([*folders, file]) for folders, file in tree})
+    for number, name in enumerate(names):
+        put(home / name, notebook(f"x = {number}", EIGHT if EIGHT in Path(name).name else ONE))
+    try:
+        got = [reading.load(item) for item in reading.find(home)]
+    except reading.CannotRead:
+        assert names == ["essay.pdf"]
+        return
+    remarks = " ".join(remark for submission in got for remark in submission.remarks)
+    graded = {cell.source for submission in got for cell in submission.cells}
+    for number, name in enumerate(names):
+        if name.endswith(".ipynb"):
+            assert f"x = {number}" in graded or Path(name).name in remarks
+    content = {name: (home / name).read_bytes() for name in names}
+    inside = [reading.load(i) for i in reading.find(put_zip(tmp_path / "class.zip", content))]
+    assert sorted(said(inside)) == sorted(said(got))
