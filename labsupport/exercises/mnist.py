@@ -485,16 +485,15 @@ class _Built:
         cut = [i for i in self.kernels if i not in found or not found[i].any()]
         biased = any(gradient.any() for i, gradient in found.items() if i not in self.kernels)
         first = found.get(self.kernels[0], np.zeros(1))
-        reached, bias = "reaches every kernel", "one" if biased else "none"
+        reached = "reaches every kernel"
         if cut:
             where = " × ".join(map(str, self.variables[cut[0]].shape.as_list()))
             reached = f"does not reach the kernel of {where}"
+        bias = f"the logits have {'one' if biased else 'none'} that is trained"
         return {
             "gradient": reached,
             "the gradient of the first kernel": float(np.sqrt(np.mean(first**2))),
-            "bias": reached
-            if self.kernels[-1] in cut
-            else f"the logits have {bias} that is trained",
+            "bias": reached if self.kernels[-1] in cut else bias,
         }
 
 
@@ -540,10 +539,9 @@ def _shape(kernel: np.ndarray) -> str:
 
 def _spread(kernel: np.ndarray) -> str:
     """The variance; a normal distribution has weights beyond 2 σ, an even one ends at 1.73 σ."""
+    spread = f"{round(len(kernel) * float(kernel.var()))} / n"
     evenly = np.abs(kernel).max() < 1.9 * kernel.std()
-    return f"{round(len(kernel) * float(kernel.var()))} / n" + " and no large weights" * bool(
-        evenly
-    )
+    return f"{spread} and no large weights" if evenly else spread
 
 
 def _in_training(
