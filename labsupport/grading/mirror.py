@@ -62,7 +62,10 @@ class Mirror:
     def grown(self) -> dict[str, Any]:
         """What has come to this graph since the last time, for the other side's `take`."""
         said: dict[str, Any] = {}
-        whole = self.graph.as_graph_def(add_shapes=True)
+        whole = self.graph.as_graph_def()
+        with_functions = bool(whole.library.function)
+        if with_functions:  # which have shapes in them, too
+            whole = self.graph.as_graph_def(add_shapes=True)
         fresh = [node for node in whole.node if node.name not in self.known]
         waits = [
             [node.name, source]
@@ -72,11 +75,15 @@ class Mirror:
         ]
         if waits:
             said["waits"] = waits
+        for name, source in waits:
+            self.known[name].add(source)
         if fresh:
+            if not with_functions:
+                self._write_shapes(fresh)
             library = [one for one in whole.library.function if self._is_new(one.signature.name)]
             data = np.frombuffer(_definition(whole, fresh, library), np.uint8)
             said["nodes"] = [data[i : i + MAX_NUMBERS] for i in range(0, len(data), MAX_NUMBERS)]
-        self.known = {node.name: _waits_for(node) for node in whole.node}
+        self.known |= {node.name: _waits_for(node) for node in fresh}
         collections = {
             name: [
                 told
@@ -91,6 +98,15 @@ class Mirror:
             self._told.update(changed)
             said["collections"] = changed
         return said
+
+    def _write_shapes(self, nodes: list[Any]) -> None:
+        """Beside operations, as `as_graph_def(add_shapes=True)` does with all: `set_shape` may have
+        told them."""
+        for node in nodes:
+            outputs = self.graph.get_operation_by_name(node.name).outputs
+            if outputs:
+                shapes = [output.get_shape().as_proto() for output in outputs]
+                node.attr["_output_shapes"].list.shape.extend(shapes)
 
     def name_of(self, value: Any, collection: str = "") -> list[str] | None:
         """What stands for an element of this graph; None for anything else."""
