@@ -169,6 +169,7 @@ def class_page(
         late=sum(_late(r) for results in students.values() for r in results),
         left_out=len(rows) - len(percents),
         teach=_teach(views.values()),
+        nameless=_nameless(views.values()),
         hardest=_hardest(views.values()),
         troubles=sorted(troubles, key=lambda t: (not t["problem"], not t["events"])),
         facts={one_line(str(k), 40): one_line(str(v), 200) for k, v in facts.items()},
@@ -260,7 +261,7 @@ def _teach(views: Iterable[LessonView]) -> list[Finding]:
     for view in views:
         made = set()
         for exercise in view.exercises.values():
-            for mistake in (*exercise.mistakes.values(), *_nameless(exercise)):
+            for mistake in exercise.mistakes.values():
                 own = {s: who for s, who in mistake.who.items() if s not in exercise.after}
                 if not own:
                     continue
@@ -274,14 +275,17 @@ def _teach(views: Iterable[LessonView]) -> list[Finding]:
     return sorted(merged.values(), key=lambda f: (-f.count, -len(f.where)))[:TO_TEACH]
 
 
-def _nameless(exercise: ExerciseView) -> list[Finding]:
-    """What several students got wrong in an exercise without a mistake that has a name."""
-    named = {student for mistake in exercise.mistakes.values() for student in mistake.who}
-    aside = named | exercise.after
-    who = {s: one for s, one in exercise.unexplained.items() if s not in aside}
-    if len(who) < 2:
-        return []
-    return [Finding(f"`{exercise.id}` is wrong in a way that has no name", who=who)]
+def _nameless(views: Iterable[LessonView]) -> list[tuple[str, int]]:
+    """The exercises that several students got wrong without a mistake that has a name; how many.
+
+    Most first. Not who made one with a name, too, or only calls another answer that is wrong.
+    """
+    counts = {}
+    for exercise in (exercise for view in views for exercise in view.exercises.values()):
+        named = {student for mistake in exercise.mistakes.values() for student in mistake.who}
+        counts[exercise.id] = len(exercise.unexplained.keys() - named - exercise.after)
+    several = [(name, count) for name, count in counts.items() if count > 1]
+    return sorted(several, key=lambda pair: -pair[1])[:TO_TEACH]
 
 
 def _hardest(views: Iterable[LessonView]) -> ExerciseView | None:
