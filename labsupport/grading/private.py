@@ -19,11 +19,14 @@ def put_private(path: Path, data: bytes) -> None:
     """Write such a file at once or not at all. Raises OSError."""
     partial = path.with_suffix(".part")
     partial.unlink(missing_ok=True)  # whatever its rights are
-    with open_private(partial, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with open_private(partial, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def make_private(folder: Path) -> None:
