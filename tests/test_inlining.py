@@ -56,6 +56,19 @@ def test_a_function_gives_its_values_and_its_gradient(build, x):
     np.testing.assert_allclose(found[1], wanted[1])
 
 
+@pytest.mark.parametrize("also", [lambda x: x, lambda x: twice(x)], ids=["alone", "a function"])
+def test_a_shape_that_was_only_told_is_told_over_there_too(also):
+    """Also of what comes later to a graph that the other side knows."""
+    here, there = Mirror(tf.Graph(), None), Mirror(tf.Graph(), lambda *call: None)
+    for _ in range(2):
+        with here.graph.as_default():
+            y = tf.py_func(np.copy, [also(tf.zeros((2, 3)))], tf.float32)
+            assert y.shape.rank is None
+            y.set_shape((2, 3))
+        there.take(here.grown())
+        assert there.element(here.name_of(y)).shape.as_list() == [2, 3]
+
+
 def test_what_a_function_reads_keeps_its_gradient():
     v = []
 
